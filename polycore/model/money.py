@@ -1,0 +1,178 @@
+"""Prices, sizes and money as integers, and the only conversions from and to text.
+
+=========  =====================================  =============================
+type       unit                                   example
+=========  =====================================  =============================
+``Price``  ten-thousandths of a pUSD a share      ``5300`` is 0.53
+``Size``   millionths of a share                  ``12_500_000`` is 12.5 shares
+``Money``  millionths of a pUSD                   ``1_000_000`` is 1 pUSD
+=========  =====================================  =============================
+
+Every tick of the venue (0.1 to 0.0001) is a whole number of ten-thousandths, so a book keyed by ``Price`` survives a
+tick change without being rekeyed. Texts become integers by a lookup or digit by digit, never through a float.
+"""
+
+from collections.abc import Callable
+from enum import Enum
+from typing import TYPE_CHECKING, TypeAlias
+
+Price: TypeAlias = int
+Size: TypeAlias = int
+Money: TypeAlias = int
+
+PRICE_ONE: Price = 10_000
+SIZE_ONE: Size = 1_000_000
+MONEY_ONE: Money = 1_000_000
+
+_PRICE_DECIMALS = 4
+_MICRO_DECIMALS = 6
+_LOOKUP_LIMIT = 1 << 16
+
+
+def _digits(text: str, decimals: int, what: str) -> int:
+    """Read a plain decimal exactly: at most ``decimals`` significant places, no sign, no exponent."""
+    whole, _, fraction = text.partition(".")
+    kept, lost = fraction[:decimals], fraction[decimals:]
+    if not (whole or fraction) or not (whole + fraction).isdecimal() or not text.isascii():
+        raise ValueError(f"{what} {text!r} is not a plain decimal")
+    if lost.strip("0"):
+        raise ValueError(f"{what} {text!r} has more than {decimals} decimals")
+    return int((whole or "0") + kept.ljust(decimals, "0"))
+
+
+class _Lookup(dict[str, int]):
+    """Text to integer; a text seen before costs one dictionary read. Bounded: it starts anew when full."""
+
+    def __init__(self, read: Callable[[str], int]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, text: str) -> int:
+        value = self._read(text)
+        if len(self) >= _LOOKUP_LIMIT:
+            self.clear()
+        self[text] = value
+        return value
+
+
+def _read_price(text: str) -> Price:
+    price = _digits(text, _PRICE_DECIMALS, "price")
+    if price > PRICE_ONE:
+        raise ValueError(f"price {text!r} is above 1")
+    return price
+
+
+def _read_size(text: str) -> Size:
+    return _digits(text, _MICRO_DECIMALS, "size")
+
+
+def _read_money(text: str) -> Money:
+    return _digits(text, _MICRO_DECIMALS, "amount")
+
+
+PRICES = _Lookup(_read_price)
+"""``PRICES[text]`` is the price of a text, 0 to 1 inclusive; ``ValueError`` for anything else."""
+SIZES = _Lookup(_read_size)
+"""``SIZES[text]`` is the size of a text; ``ValueError`` for anything else."""
+
+
+class _PriceMember(Enum):
+    """One text of a price. ``value`` is the text, ``units`` the integer."""
+
+    units: Price
+
+    def __new__(cls, text: str, units: Price) -> "_PriceMember":
+        member = object.__new__(cls)
+        member._value_ = text
+        member.units = units
+        return member
+
+
+def _price_texts() -> dict[str, Price]:
+    texts = {"0": 0, "1": PRICE_ONE}
+    for decimals in range(1, _PRICE_DECIMALS + 1):
+        step = 10 ** (_PRICE_DECIMALS - decimals)
+        for count in range(10**decimals + 1):
+            texts[f"{count // 10**decimals}.{count % 10**decimals:0{decimals}d}"] = count * step
+    return texts
+
+
+if TYPE_CHECKING:
+    PriceText = _PriceMember
+else:
+    PriceText = _PriceMember("PriceText", [(f"p{text}", (text, units)) for text, units in _price_texts().items()])
+    PriceText.__doc__ = """Every text of a price on the venue's finest grid, as an enumeration that msgspec decodes in C.
+
+    A field of this type costs neither a string nor a dictionary read in Python. Texts of one price (``0.5``, ``0.50``)
+    are different members with equal ``units``: compare ``units``.
+    """
+
+
+def parse_price(text: str) -> Price:
+    """Price of a text such as ``"0.53"``: 0 to 1, at most 4 decimals. Raises ``ValueError`` naming the text."""
+    return PRICES[text]
+
+
+def parse_size(text: str) -> Size:
+    """Size of a text such as ``"374.34"``: at most 6 decimals. Raises ``ValueError`` naming the text."""
+    return SIZES[text]
+
+
+def parse_money(text: str) -> Money:
+    """Amount of a text such as ``"250.5"`` pUSD: at most 6 decimals. Raises ``ValueError`` naming the text."""
+    return _read_money(text)
+
+
+def nearest_price(text: str) -> Price:
+    """Price of a text that carries noise digits past the grid (``"0.0030000000012"``), rounded half up.
+
+    The venue sends such texts as the maker price of a trade (seen 2026-01-19).
+    """
+    whole, _, fraction = text.partition(".")
+    scaled = _digits(f"{whole}.{fraction[: _PRICE_DECIMALS + 1].ljust(_PRICE_DECIMALS + 1, '0')}", 5, "price")
+    price = (scaled + 5) // 10
+    if price > PRICE_ONE:
+        raise ValueError(f"price {text!r} is above 1")
+    return price
+
+
+def format_price(price: Price) -> str:
+    """Shortest text of a price: ``5300`` is ``"0.53"``."""
+    return _decimal(price, _PRICE_DECIMALS)
+
+
+def format_size(size: Size) -> str:
+    """Shortest text of a size: ``12_500_000`` is ``"12.5"``."""
+    return _decimal(size, _MICRO_DECIMALS)
+
+
+def format_money(money: Money) -> str:
+    """Shortest text of an amount: ``-1_500_000`` is ``"-1.5"``."""
+    return _decimal(money, _MICRO_DECIMALS)
+
+
+def _decimal(units: int, decimals: int) -> str:
+    sign = "-" if units < 0 else ""
+    whole, fraction = divmod(abs(units), 10**decimals)
+    text = f"{whole}.{fraction:0{decimals}d}".rstrip("0").rstrip(".")
+    return sign + text
+
+
+def complement(price: Price) -> Price:
+    """Price of the other outcome: YES at ``p`` is NO at ``1 - p``."""
+    return PRICE_ONE - price
+
+
+def notional(price: Price, size: Size) -> Money:
+    """What ``size`` shares cost at ``price``, rounded down to a millionth of a pUSD."""
+    return price * size // PRICE_ONE
+
+
+def round_down(price: Price, tick: Price) -> Price:
+    """Nearest price on the grid at or below."""
+    return price - price % tick
+
+
+def round_up(price: Price, tick: Price) -> Price:
+    """Nearest price on the grid at or above."""
+    return price + -price % tick
