@@ -18,7 +18,7 @@ from polycore.model.market import Market, Side
 from polycore.model.money import PRICE_ONE, Price
 
 CROSSED = "crossed: best bid at or above best ask"
-"""Cause of a doubt that the next proven frame removes: the venue crosses books for a moment while a match is applied."""
+"""Cause of a doubt that the next proven frame removes: the venue crosses books for a moment in a match."""
 
 _NO_ECHO = -1
 _BUY = Side.BUY

@@ -80,13 +80,11 @@ class Inventory:
         return paid
 
     def _book(self, fill: Fill, sign: int) -> None:
-        cost = fill.price * fill.size
-        if fill.side is Side.BUY:
-            self.cash -= sign * -(-cost // PRICE_ONE)
-            self._positions[fill.asset] = self._positions.get(fill.asset, 0) + sign * fill.size
-        else:
-            self.cash += sign * (cost // PRICE_ONE)
-            self._positions[fill.asset] = self._positions.get(fill.asset, 0) - sign * fill.size
+        direction = sign if fill.side is Side.BUY else -sign
+        exact = fill.price * fill.size
+        rounded = -(-exact // PRICE_ONE) if fill.side is Side.BUY else exact // PRICE_ONE
+        self.cash -= direction * (rounded if fill.cost is None else fill.cost)
+        self._positions[fill.asset] = self._positions.get(fill.asset, 0) + direction * fill.size
         self.cash -= sign * fill.fee
         self.fees += sign * fill.fee
 

@@ -95,7 +95,7 @@ class OwnOrders:
 
 
 class Context:
-    """What one strategy is given besides the event: its settings, its orders, its inventory, and one narrow door out."""
+    """What a strategy is given besides the event: its settings, orders and inventory, and one narrow door out."""
 
     __slots__ = ("name", "config", "cache", "orders", "inventory", "clock", "log", "_emit")
 

@@ -175,8 +175,8 @@ class Fill(Struct, frozen=True):
 
     ``side``, ``asset``, ``price`` are those of *our* leg, never inferred from the taker's. The same fill arrives again
     with each settlement status. ``fee`` is computed by the core (the venue sends none). ``client_order``, ``strategy``
-    and ``tag`` as in :class:`OrderUpdate`. ``cost`` is the exact amount before the fee where it is not ``price x size``:
-    a taker's fill against several prices, whose ``price`` is the nearest average.
+    and ``tag`` as in :class:`OrderUpdate`. ``cost`` is the exact amount before the fee where it is not
+    ``price x size``: a taker's fill against several prices, whose ``price`` is the nearest average.
     """
 
     trade: TradeId

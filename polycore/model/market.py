@@ -65,8 +65,8 @@ class Market(Struct, frozen=True):
     """A binary question with two tokens; a pair of them is always worth exactly 1 pUSD.
 
     ``first`` is the YES side. ``tick`` is the grid at the time of listing: the book's tick is the one in force.
-    ``event`` groups markets of which exactly one resolves YES; ``None`` when the market stands alone. ``event_complete``
-    is true when the event's listed markets are all of its outcomes, so that exactly one of them must resolve YES.
+    ``event`` groups markets of which exactly one resolves YES; ``None`` when the market stands alone.
+    ``event_complete`` is true when the event's listed markets are all of its outcomes: one of them must resolve YES.
     ``end_time`` is wall time in nanoseconds, 0 when unknown.
     """
 

@@ -101,10 +101,10 @@ if TYPE_CHECKING:
     PriceText = _PriceMember
 else:
     PriceText = _PriceMember("PriceText", [(f"p{text}", (text, units)) for text, units in _price_texts().items()])
-    PriceText.__doc__ = """Every text of a price on the venue's finest grid, as an enumeration that msgspec decodes in C.
+    PriceText.__doc__ = """Every text of a price on the finest grid, as an enumeration that msgspec decodes in C.
 
-    A field of this type costs neither a string nor a dictionary read in Python. Texts of one price (``0.5``, ``0.50``)
-    are different members with equal ``units``: compare ``units``.
+    A field of this type costs neither a string nor a dictionary read in Python. Texts of one price (``0.5``,
+    ``0.50``) are different members with equal ``units``: compare ``units``.
     """
 
 

@@ -45,6 +45,14 @@ def test_only_confirmed_shares_are_sellable() -> None:
     assert inventory.sellable(YES) == 10_000_000
 
 
+def test_the_exact_cost_of_a_taker_counts_and_not_its_average_price() -> None:
+    inventory = Inventory()
+    inventory.apply(_fill(price=4800, cost=4_803_333))
+    assert inventory.cash == -4_803_333
+    inventory.apply(_fill(Side.SELL, price=4800, cost=4_803_333))
+    assert inventory.cash == 0
+
+
 def test_a_voided_fill_leaves_nothing_behind() -> None:
     inventory = Inventory()
     fill = _fill(fee=777)
