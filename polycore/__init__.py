@@ -21,6 +21,7 @@ from polycore.errors import (
     VenueRefusal,
 )
 from polycore.hooks.markers import hookimpl
+from polycore.hooks.registry import ObserverRegistry, StrategyRegistry, VenueRegistry
 from polycore.model.events import (
     BestQuote,
     BookDelta,
@@ -80,6 +81,7 @@ from polycore.model.money import (
     round_down,
     round_up,
 )
+from polycore.settings import Dollars, PriceValue, Secret, Shares
 from polycore.venue import (
     Balances,
     BookView,
@@ -121,6 +123,7 @@ __all__ = [
     "Clock",
     "Context",
     "Depth",
+    "Dollars",
     "Event",
     "EventId",
     "Events",
@@ -146,6 +149,7 @@ __all__ = [
     "MarketId",
     "MarketStatus",
     "Money",
+    "ObserverRegistry",
     "Order",
     "OrderGateway",
     "OrderId",
@@ -162,6 +166,7 @@ __all__ = [
     "Posted",
     "Price",
     "PriceText",
+    "PriceValue",
     "ProtocolViolation",
     "Quote",
     "RecordingError",
@@ -170,13 +175,16 @@ __all__ = [
     "Role",
     "SIZES",
     "SIZE_ONE",
+    "Secret",
     "SetQuotes",
     "SettingsError",
     "Settlement",
+    "Shares",
     "Side",
     "SignedOrder",
     "Size",
     "StopReason",
+    "StrategyRegistry",
     "TimeInForce",
     "Trade",
     "TradeId",
@@ -186,6 +194,7 @@ __all__ = [
     "Venue",
     "VenueFactory",
     "VenueRefusal",
+    "VenueRegistry",
     "Verification",
     "WallClock",
     "__version__",

@@ -1,11 +1,11 @@
 """The ports a venue fulfils. The core drives a venue through these alone and knows no venue by name.
 
 Order of use: :class:`Catalogue` finds markets, :class:`Channel` speaks one stream's protocol without owning a socket,
-:class:`OrderGateway` is the only door orders leave by, :class:`Transport` carries its requests. Money is integers, times
-are nanoseconds, as in :mod:`polycore.model`.
+:class:`OrderGateway` is the only door orders leave by, :class:`Transport` carries its requests. Money is integers,
+times are nanoseconds, as in :mod:`polycore.model`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -18,7 +18,7 @@ from polycore.model.money import Money, Price, Size
 
 
 class Heartbeat(Struct, frozen=True):
-    """A channel's application ping: send ``ping`` every ``every_seconds``, expect ``pong`` within ``deadline_seconds``."""
+    """A channel's ping: send ``ping`` every ``every_seconds``, expect ``pong`` within ``deadline_seconds``."""
 
     ping: bytes = b"PING"
     pong: bytes = b"PONG"
@@ -81,7 +81,7 @@ class BookView(Protocol):
 
 
 class SignedOrder(Struct, frozen=True):
-    """A signed order and the id the venue will know it by, known before it is sent. ``body`` is the venue's own form."""
+    """A signed order and the id the venue will know it by. ``body`` is the venue's own form."""
 
     approved: Approved
     order: OrderId
@@ -116,7 +116,10 @@ class Balances(Struct, frozen=True):
 
 
 class OrderGateway(Protocol):
-    """The door orders leave by. Methods raise ``VenueRefusal``, ``OutcomeUnknown`` or ``LinkError``; none invents an answer."""
+    """The door orders leave by.
+
+    Methods raise ``VenueRefusal``, ``OutcomeUnknown`` or ``LinkError``; none invents an answer.
+    """
 
     async def open(self) -> None:
         """Obtain credentials. Raises ``VenueRefusal`` when the venue will not give them."""
@@ -206,6 +209,10 @@ class Venue(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+    def watch_writes(self, on_first_write: Callable[[str, int], None]) -> None:
+        """Be told when each POST begins to leave: its URL, and monotonic nanoseconds. For measuring alone."""
+        ...
 
     def market_channel(self) -> Channel: ...
 

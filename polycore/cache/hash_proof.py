@@ -1,7 +1,7 @@
 """The sampled hash proof: is a book, after a frame, the one the venue hashed?
 
-Owns the sampling and its budget. What the hash is made of is the venue's fact: the venue's ``prove`` is called. A
-mismatch is counted and shown; alone it never makes a token suspect and never closes a connection, since the hash can depend on
+Owns the sampling and its budget. What the hash is made of is a fact of the venue, whose ``prove`` is called. A mismatch
+is counted and shown; alone it never makes a token suspect and never closes a connection, since the hash can depend on
 fields that arrive later (venue notes, section 1.9).
 """
 

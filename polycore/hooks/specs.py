@@ -70,9 +70,10 @@ def on_start(context: "Context") -> Awaitable[None] | None:
 def select_markets(catalogue: "Catalogue", context: "Context") -> "Iterable[Market] | Awaitable[Iterable[Market]]":
     """Choose markets. When: at start and after each catalogue refresh. May be async.
 
-    Not implemented: the instance's ``markets`` setting is used (slugs, ids, ``event:SLUG``, ``tag:NAME``, ``*``). The core
-    unites the choices of all strategies and spreads them over connections: strategies never subscribe.
+    Not implemented: the instance's ``markets`` setting is used (slugs, ids, ``event:SLUG``, ``tag:NAME``, ``*``). The
+    core unites the choices of all strategies and spreads them over connections: strategies never subscribe.
     """
+    raise NotImplementedError
 
 
 @hookspec

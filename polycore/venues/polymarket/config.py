@@ -1,0 +1,76 @@
+"""Settings of the venue: which network, whose wallet. Closed and frozen; a secret does not show itself."""
+
+from enum import Enum
+from typing import Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from polycore import Secret, UsageError
+
+Network: TypeAlias = Literal["local", "paper", "mainnet"]
+Wallet: TypeAlias = Literal["eoa", "proxy", "safe", "deposit"]
+
+
+class WalletKind(Enum):
+    """Who signs for the money; the values are the venue's signature types."""
+
+    EOA = 0
+    PROXY = 1
+    SAFE = 2
+    DEPOSIT = 3
+
+
+class Hosts(Struct, frozen=True):
+    """Base addresses, without a slash at the end."""
+
+    clob: str
+    gamma: str
+    stream: str
+
+    @property
+    def market_stream(self) -> str:
+        return f"{self.stream}/ws/market"
+
+    @property
+    def user_stream(self) -> str:
+        return f"{self.stream}/ws/user"
+
+
+VENUE_HOSTS = Hosts(
+    clob="https://clob.polymarket.com",
+    gamma="https://gamma-api.polymarket.com",
+    stream="wss://ws-subscriptions-clob.polymarket.com",
+)
+
+
+class PolymarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The table ``[venues.polymarket]``.
+
+    ``exchange`` is the URL of a local exchange, set by the run that started it. ``private_key`` may stay empty on
+    ``local``: a throw-away key is made in memory. ``funder`` is the address that holds the money, for every wallet but
+    ``eoa``.
+    """
+
+    network: Network = "local"
+    exchange: str = ""
+    wallet: Wallet = "eoa"
+    funder: str = ""
+    private_key: Secret | None = None
+
+    @property
+    def wallet_kind(self) -> WalletKind:
+        return WalletKind[self.wallet.upper()]
+
+    def hosts(self) -> Hosts:
+        """Where requests go. Raises ``UsageError`` for a local network whose exchange is not on loopback."""
+        if self.network != "local":
+            return VENUE_HOSTS
+        parts = urlsplit(self.exchange)
+        if parts.scheme != "http" or parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+            found = self.exchange or "nothing"
+            raise UsageError(
+                f"network local needs the URL of an exchange on loopback, found {found}: start `exchange serve`"
+            )
+        base = self.exchange.rstrip("/")
+        return Hosts(clob=base, gamma=f"{base}/gamma", stream="ws" + base.removeprefix("http"))

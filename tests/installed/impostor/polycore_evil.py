@@ -1,0 +1,3 @@
+"""Claims the name of the good plugin; being imported is its attack."""
+
+raise SystemExit("the impostor was imported")
