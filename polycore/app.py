@@ -47,6 +47,7 @@ _POLL_SECONDS = 0.01
 _WARM_SECONDS = 10.0
 _SETTLE_SECONDS = 1.0
 _CANCEL_SECONDS = 5.0
+_DRAIN_SECONDS = 2.0
 _HOOK_STOP_SECONDS = 1.0
 
 
@@ -164,7 +165,8 @@ class App:
 
     def end(self, reason: StopReason) -> None:
         """Ask the run to end: nothing opens from this moment on. Safe to call twice; the first reason counts."""
-        self.executor.halt(f"run {reason.value}")
+        if not self.gate.halted:
+            self.executor.halt(f"run {reason.value}")
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(reason)
 
@@ -233,7 +235,9 @@ class App:
     # ── Orders out ─────────────────────────────────────────────────────────────
 
     def _submit(self, strategy: str, intents: tuple[Intent, ...], returned: int) -> None:
-        self.executor.submit(strategy, intents, returned)
+        # A run that ends cancels everything itself: what strategies still want then is of no use to anyone.
+        if not self.gate.halted:
+            self.executor.submit(strategy, intents, returned)
 
     def _register_checks(self) -> None:
         limits = self.settings.limits
@@ -305,8 +309,13 @@ class App:
         await self._sockets.failed
 
     async def _until_nothing_rests(self) -> int:
-        """Cancel until a complete reading after the last answer shows no open order."""
-        await self.executor.drain()
+        """Cancel until a complete reading after the last answer shows no open order; an UNKNOWN one may outlive us."""
+        try:
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                await self.executor.drain()
+        except TimeoutError:
+            for order in self.cache.orders.open():
+                log.warning("%s is still %s (%s)", order.client_order, order.state.value, order.reason or order.id)
         while True:
             try:
                 listing = await self.venue.gateway.open_orders()

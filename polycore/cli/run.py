@@ -8,7 +8,7 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
@@ -19,6 +19,7 @@ from rich.live import Live
 from rich.logging import RichHandler
 
 from polycore.app import App, prepare
+from polycore.cli.arguments import PluginNames, plugin_options, plugins_option, settings_option
 from polycore.cli.duration import DURATION
 from polycore.cli.report import Summary, book_states, plain_line, screen, summarise, summary_lines
 from polycore.errors import LinkError, UsageError
@@ -45,9 +46,9 @@ class Options(Struct, frozen=True):
 
 
 @click.command()
-@click.option("--plugins", "plugins", metavar="A,B", help="Plugins to load, in order of calls. Replaces the settings' list.")
-@click.option("--without", "without", metavar="A,B", default="", help="Plugins of the settings' list to leave out.")
-@click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="A settings file (TOML).")
+@plugins_option
+@click.option("--without", type=PluginNames(), metavar="NAMES", help="Plugins of the settings' list to leave out.")
+@settings_option
 @click.option("--network", help="Which exchange to trade on: local (paper and mainnet are refused in this version).")
 @click.option(
     "--recording", metavar="A,B", help=f"Recordings and scenarios to play, by name or path. Default: {DEFAULT_SOURCES}."
@@ -59,9 +60,9 @@ class Options(Struct, frozen=True):
 @click.option("--summary", type=click.Path(dir_okay=False, path_type=Path), help="Write the summary to this file as JSON.")
 @click.option("--plain", is_flag=True, help="Plain lines even on a terminal.")
 def run(
-    plugins: str | None,
-    without: str,
-    settings_file: Path | None,
+    plugins: tuple[str, ...] | None,
+    without: tuple[str, ...] | None,
+    settings_path: Path | None,
     network: str | None,
     recording: str | None,
     speed: float | None,
@@ -70,26 +71,26 @@ def run(
     duration: int | None,
     summary: Path | None,
     plain: bool,
-) -> None:
+) -> int:
     """Trade with plugins on recorded and simulated markets.
 
     Without --exchange a local exchange is started as a child process and plays the recordings; the run ends with them.
     Ctrl-C stops quoting, cancels what rests, verifies it and reports, within 10 seconds.
     """
     given = {
-        "plugins": ("--plugins", None if plugins is None else _names(plugins)),
         "venues.polymarket.network": ("--network", network),
         "venues.polymarket.recording": ("--recording", recording),
         "run.speed": ("--speed", speed),
     }
-    settings = load_settings(settings_file, options={path: pair for path, pair in given.items() if pair[1] is not None})
+    chosen = plugin_options(plugins) | {path: pair for path, pair in given.items() if pair[1] is not None}
+    settings = load_settings(settings_path, options=chosen)
     options = Options(exchange, None if duration is None else duration / 1e9, summary, seed, plain)
     with asyncio.Runner(loop_factory=_fast_loop()) as runner:
-        reason = runner.run(_run(settings, _names(without), options))
-    raise SystemExit(_EXIT[reason])
+        reason = runner.run(_run(settings, without or (), options))
+    return _EXIT[reason]
 
 
-async def _run(settings: Settings, without: list[str], options: Options) -> StopReason:
+async def _run(settings: Settings, without: Sequence[str], options: Options) -> StopReason:
     if settings.venue.network != "local":
         raise UsageError(
             f"network {settings.venue.network} is refused in this version: it needs orders, fills and positions that "

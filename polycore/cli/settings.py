@@ -41,10 +41,10 @@ def show(settings_path: Path | None, plugins: tuple[str, ...] | None, as_json: b
     if as_json:
         print_json(values)
     else:
-        print_table(("SETTING", "VALUE", "FROM"), [(line.path, line.value, line.origin) for line in values])
+        print_table(("SETTING", "VALUE", "FROM"), [(line.path, line.value or "(not set)", line.origin) for line in values])
 
 
-@settings.command()
+@settings.command(short_help="Check the settings and the plugins they enable.")
 @settings_option
 @plugins_option
 def check(settings_path: Path | None, plugins: tuple[str, ...] | None) -> None:

@@ -25,7 +25,6 @@ from polycore.exchange.wire import (
     placed_answer,
 )
 from polycore.model.ids import AssetId, MarketId, OrderId
-from polycore.model.market import Market
 
 _ORDER_LIMIT = 15
 _CANCEL_LIMIT = 3000
@@ -88,9 +87,7 @@ class AccountRest:
         if credentials is None:
             raise VenueRefusal(400, "Could not create api key" if create else "Could not derive api key!")
         await self._keep.flush()
-        return answer(
-            {"apiKey": credentials.key, "secret": credentials.secret, "passphrase": credentials.passphrase}
-        )
+        return answer({"apiKey": credentials.key, "secret": credentials.secret, "passphrase": credentials.passphrase})
 
     async def _api_keys(self, request: web.Request, credentials: Credentials) -> web.Response:
         return answer({"apiKeys": self._service.keys.keys_of(credentials.address)})
@@ -249,19 +246,14 @@ class AccountRest:
     # ── Bodies ────────────────────────────────────────────────────────────────
 
     def _order_body(self, order: Order) -> OpenOrderBody:
-        return open_order_body(order, self._market(order.market), self._service.key_of(order.id, order.account))
+        return open_order_body(order, self._service.market(order.market), self._service.key_of(order.id, order.account))
 
     def _trade_body(self, trade: Trade, account: str) -> TradeBody:
-        return trade_body(trade, self._market(trade.market), account, self._service.key_of)
-
-    def _market(self, market: MarketId) -> Market:
-        listing = self._service.exchange.listing(market)
-        assert listing is not None, "orders and trades are of listed markets"
-        return listing.market
+        return trade_body(trade, self._service.market(trade.market), account, self._service.key_of)
 
 
 def _wanted(trade: Trade, query: Mapping[str, str]) -> bool:
-    """Whether a trade passes the filters; ``market`` and ``asset_id`` look at the taker's token alone, as the venue's do."""
+    """Whether a trade passes the filters; ``market`` and ``asset_id`` look at the taker's token alone, as there."""
     seconds = trade.matched_time // 1_000_000_000
     makers = {trade.taker.lower()} | {maker.account.lower() for maker in trade.makers}
     return (

@@ -1,7 +1,7 @@
 """Who is asking: API keys, logins by wallet signature (L1) and signed requests (L2).
 
-Owns the credentials that the exchange issues and the two checks, by the venue's recipes (venue notes 5.1 and 5.2). Reads
-no clock. Secrets are compared in constant time and appear in no repr, message or log.
+Owns the credentials that the exchange issues and the two checks, by the venue's recipes (venue notes 5.1 and 5.2).
+Reads no clock. Secrets are compared in constant time and appear in no repr, message or log.
 """
 
 import base64

@@ -1,7 +1,7 @@
 """The two WebSocket channels: the rules of connections, subscriptions and heartbeats, and nothing of matching.
 
-Owns the sockets of clients. Each has a queue of its own, so that a slow reader delays nobody. Rules: venue notes 1.1, 1.2,
-1.8 and 2.1; the close codes of a bad login are not documented by the venue, 1008 is ours.
+Owns the sockets of clients. Each has a queue of its own, so that a slow reader delays nobody. Rules: venue notes 1.1,
+1.2, 1.8 and 2.1; the close code of a bad login is not documented by the venue, 1008 is ours.
 """
 
 import asyncio

@@ -93,14 +93,17 @@ class MarketBook:
     def initial(self, asset: AssetId) -> bytes:
         """The first ``book`` of a subscription, one element of its array frame."""
         market = self.listing.market
-        return b'{%b,"timestamp":"%d","hash":"%b",%b,"tick_size":"%b","event_type":"book","last_trade_price":"%b"%b}' % (
-            self._names(asset),
-            self.milliseconds,
-            self.hash(asset),
-            self._levels(asset),
-            format_price(self.tick).encode(),
-            self._last_trade(),
-            b',"version":"v2"' if market.version == "v2" else b"",
+        return (
+            b'{%b,"timestamp":"%d","hash":"%b",%b,"tick_size":"%b","event_type":"book","last_trade_price":"%b"%b}'
+            % (
+                self._names(asset),
+                self.milliseconds,
+                self.hash(asset),
+                self._levels(asset),
+                format_price(self.tick).encode(),
+                self._last_trade(),
+                b',"version":"v2"' if market.version == "v2" else b"",
+            )
         )
 
     def after_trade(self, asset: AssetId) -> bytes:
@@ -155,8 +158,9 @@ class Display:
         self._by_asset.update(dict.fromkeys(listing.market.assets, market))
         return market
 
-    def market(self, market: MarketId) -> MarketBook | None:
-        return self._markets.get(market)
+    def market(self, market: MarketId) -> MarketBook:
+        """A market that was added. Raises ``KeyError`` for another."""
+        return self._markets[market]
 
     def of(self, asset: AssetId) -> MarketBook | None:
         """The market that shows a token."""

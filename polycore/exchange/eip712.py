@@ -1,12 +1,12 @@
 """EIP-712 digests of the venue's orders and logins, and recovery of who signed them.
 
-Owns the exchange's own encoder of ``Order``, ``ClobAuth`` and the ERC-7739 envelope of deposit wallets. Pure: it holds no
-account and decides nothing; whether a signer may act for a wallet is the business of ``wallets.py`` and ``auth.py``.
+Owns the exchange's own encoder of ``Order``, ``ClobAuth`` and the ERC-7739 envelope of deposit wallets. Pure: it holds
+no account and decides nothing: whether a signer may act for a wallet is the business of ``orders.py``.
 Sources: venue notes 5.1, 5.4, 6.1 and 6.4; every type hash is computed once, at import.
 """
 
-from eth_hash.auto import keccak
 from coincurve import PublicKey
+from eth_hash.auto import keccak
 from msgspec import Struct
 
 CHAIN_ID = 137
@@ -44,7 +44,7 @@ class Domain(Struct, frozen=True):
 
 
 def exchange_domain(*, neg_risk: bool, version: str) -> Domain:
-    """Domain of a market's orders: ExchangeV3 for protocol ``v2``, else by the market's neg-risk flag (venue notes 6.1)."""
+    """Domain of a market's orders: ExchangeV3 for protocol ``v2``, else by the neg-risk flag (venue notes 6.1)."""
     if version == "v2":
         return _V3
     return _NEG_RISK if neg_risk else _STANDARD

@@ -115,7 +115,7 @@ class Entry:
         fee = self._trading.fee(desk, order, self._plan(desk, order))
         return order.cover + fee <= holding.money - self._trading.reserved_money(order.account)
 
-    def _enter(self, desk: Desk, order: Resting, now: int) -> PlaceResult:
+    def _enter(self, desk: Desk, order: Resting, now: int, event: OrderEvent = OrderEvent.PLACEMENT) -> PlaceResult:
         """Match at once, then rest, or drop what an immediate order leaves."""
         slices = self._plan(desk, order)
         missing = order.remaining - sum(part.size for part in slices)
@@ -130,7 +130,7 @@ class Entry:
             desk.book.add(order)
         elif not left:
             self._trading.close(order, "MATCHED")
-        self._trading.tell_order(order, OrderEvent.PLACEMENT, now)
+        self._trading.tell_order(order, event, now)
         if left and not order.kind.rests:
             self.withdraw(desk, order, "CANCELED", now)
         self.publish(desk, now, traded=trade is not None)
@@ -158,7 +158,7 @@ class Entry:
         if desk.market.status is not MarketStatus.OPEN:
             self.withdraw(desk, order, "INVALID", now)
             return
-        self._enter(desk, order, now)
+        self._enter(desk, order, now, OrderEvent.UPDATE)
 
     def _expire(self, desk: Desk, order: Resting, now: int) -> None:
         if order.status in ("LIVE", "DELAYED"):

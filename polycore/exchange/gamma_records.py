@@ -113,9 +113,7 @@ def gamma_tags(names: Sequence[str], known: Sequence[str]) -> tuple[GammaTag, ..
     return tuple(GammaTag(str(known.index(name) + 1), name, name.lower().replace(" ", "-")) for name in names)
 
 
-def _event(
-    display: Display, place: int, slug: str, listings: Sequence[Listing], known: Sequence[str]
-) -> GammaEvent:
+def _event(display: Display, place: int, slug: str, listings: Sequence[Listing], known: Sequence[str]) -> GammaEvent:
     first = listings[0].market
     neg_risk = first.neg_risk and first.event is not None
     head = GammaEventHead(
@@ -142,7 +140,6 @@ def _event(
 def _market(display: Display, listing: Listing, event: GammaEventHead, known: Sequence[str]) -> GammaMarket:
     market = listing.market
     shown = display.market(market.id)
-    assert shown is not None, "every listed market is shown"
     second_protocol = market.version == "v2"
     status = "resolved" if market.status is MarketStatus.RESOLVED else None
     return GammaMarket(

@@ -65,7 +65,7 @@ async def read_body(request: web.Request, kind: type[T], refusal: str = "Invalid
 
 
 def page(items: Sequence[T], cursor: str, size: int) -> tuple[Sequence[T], str]:
-    """The items of one page and the cursor of the next: base64 of an offset. Raises ``VenueRefusal`` for a bad cursor."""
+    """The items of one page and the cursor of the next (base64 of an offset). Raises ``VenueRefusal`` for a bad one."""
     try:
         start = int(base64.b64decode(cursor, validate=True)) if cursor else 0
     except ValueError:

@@ -111,13 +111,8 @@ class LocalRest:
                 if isinstance(flow, NegRiskScenario)
                 for truth in flow.mispricings
             ),
-            resolved=tuple(self._resolved()),
+            resolved=tuple(
+                Resolved(notice.market, self._service.market(notice.market).slug, notice.payout)
+                for notice in self._service.resolved
+            ),
         )
-
-    def _resolved(self) -> Sequence[Resolved]:
-        found = []
-        for notice in self._service.resolved:
-            listing = self._service.exchange.listing(notice.market)
-            assert listing is not None, "what resolved was listed"
-            found.append(Resolved(notice.market, listing.market.slug, notice.payout))
-        return found

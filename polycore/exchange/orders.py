@@ -1,6 +1,6 @@
 """From the body of ``POST /order`` to an order that the exchange may take: form, owner, wallet and signature.
 
-Owns the checks that come before matching. Refuses with the venue's own texts (venue notes 4.12); those marked so are ours.
+Owns the checks that come before matching. Refuses with the venue's own texts (venue notes 4.12), one marked as ours.
 """
 
 import msgspec

@@ -77,9 +77,7 @@ class PublicRest:
         found = await self._batch(request)
         return raw_answer(b"[" + b",".join(market.rest(asset) for asset, market, _ in found) + b"]")
 
-    def _about_token(
-        self, read: Callable[[MarketBook, AssetId, Mapping[str, str]], object]
-    ) -> Handler:
+    def _about_token(self, read: Callable[[MarketBook, AssetId, Mapping[str, str]], object]) -> Handler:
         async def handler(request: web.Request) -> web.StreamResponse:
             asset, market = self._token(request.query)
             return answer(read(market, asset, request.query))
@@ -110,7 +108,7 @@ class PublicRest:
 
     async def _market(self, request: web.Request) -> web.Response:
         listing = self._listing(request)
-        return answer(full_market(self._shown(listing), listing))
+        return answer(full_market(self._service.display.market(listing.market.id), listing))
 
     async def _by_token(self, request: web.Request) -> web.Response:
         market = self._service.exchange.market_of(AssetId(request.match_info["token"]))
@@ -124,12 +122,10 @@ class PublicRest:
             }
         )
 
-    def _listing_of(
-        self, record: Callable[[MarketBook, Listing], msgspec.Struct]
-    ) -> Handler:
+    def _listing_of(self, record: Callable[[MarketBook, Listing], msgspec.Struct]) -> Handler:
         async def handler(request: web.Request) -> web.StreamResponse:
             listings = self._service.exchange.listings
-            records = [record(self._shown(listing), listing) for listing in listings]
+            records = [record(self._service.display.market(listing.market.id), listing) for listing in listings]
             return page_answer(records, request.query, _PAGE)
 
         return handler
@@ -149,7 +145,9 @@ class PublicRest:
         wanted = await read_body(request, list[TokenBody])
         if len(wanted) > _BATCH_LIMIT:
             raise VenueRefusal(400, "Payload exceeds the limit")
-        shown = ((AssetId(body.token_id), self._service.display.of(AssetId(body.token_id)), body.side) for body in wanted)
+        shown = (
+            (AssetId(body.token_id), self._service.display.of(AssetId(body.token_id)), body.side) for body in wanted
+        )
         return [(asset, market, side) for asset, market, side in shown if market is not None]
 
     def _listing(self, request: web.Request) -> Listing:
@@ -157,11 +155,6 @@ class PublicRest:
         if listing is None:
             raise VenueRefusal(404, "market not found")
         return listing
-
-    def _shown(self, listing: Listing) -> MarketBook:
-        market = self._service.display.market(listing.market.id)
-        assert market is not None, "every listed market is shown"
-        return market
 
 
 def _price(market: MarketBook, asset: AssetId, side: str) -> str:

@@ -1,7 +1,7 @@
 """The local exchange as a process: builds it from its options, listens on loopback, stops when told.
 
-Owns the composition of the exchange's server side and its life. Everything that the venue spreads over hosts is under one
-address here: the CLOB at ``/``, the channels at ``/ws/…``, Gamma at ``/gamma``, the relayer at ``/relayer``.
+Owns the composition of the exchange's server side and its life. Everything that the venue spreads over hosts is under
+one address here: the CLOB at ``/``, the channels at ``/ws/…``, Gamma at ``/gamma``, the relayer at ``/relayer``.
 """
 
 import asyncio
@@ -39,7 +39,6 @@ DEFAULT_PORT = 8930
 SCENARIOS = ("neg-risk",)
 _SCENARIO_LENGTH = 150_000_000_000
 _SHUTDOWN_SECONDS = 1.0
-_LOOK_SECONDS = 0.1
 
 
 class ServeOptions(Struct, frozen=True):
@@ -116,20 +115,18 @@ class ExchangeServer:
         return Ready(self.url, True, self.options.recordings, self.options.scenarios)
 
     async def serve(self, stop: asyncio.Event) -> None:
-        """Serve until ``stop`` is set or, with ``until_end``, every source has ended. Raises what the exchange raised."""
+        """Serve until ``stop`` is set or, with ``until_end``, everything has been played.
+
+        Raises what the exchange raised.
+        """
         waits = [asyncio.create_task(stop.wait())]
         if self.options.until_end:
-            waits.append(asyncio.create_task(self._finished()))
+            waits.append(asyncio.create_task(self.service.ended.wait()))
         done, _ = await asyncio.wait([*waits, *self._work], return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
         for task in done:
             task.result()
-
-    async def _finished(self) -> bool:
-        while not self.service.playback.finished:
-            await asyncio.sleep(_LOOK_SECONDS)
-        return True
 
     def _build(self) -> Service:
         options = self.options
@@ -140,7 +137,11 @@ class ExchangeServer:
         recorded = [RecordedFlow(recording) for recording in recordings]
         wall = [int(flow.length / options.speed) for flow in recorded] if options.speed > 0 else []
         length = max(wall, default=_SCENARIO_LENGTH)
-        flows: Sequence[Flow] = [*recorded, *(self._scenario(name, length) for name in options.scenarios), *options.flows]
+        flows: Sequence[Flow] = [
+            *recorded,
+            *(self._scenario(name, length) for name in options.scenarios),
+            *options.flows,
+        ]
         exchange = Exchange(random=Random(options.seed), settings=options.settings)
         playback = Playback(exchange, flows, speed=options.speed)
         state = load_state(options.state) if options.state else new_state()

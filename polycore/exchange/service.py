@@ -1,8 +1,7 @@
-"""The exchange as its clients meet it: owners with their wallets and keys, and notices turned into frames for whom they
-concern.
+"""The exchange as its clients meet it: owners with wallets and keys, and notices sent to those they concern.
 
-Owns the link between the synchronous :class:`Exchange` and everybody who listens. It has no socket: a listener is anything
-with a ``send``. Every change goes through one of its methods, so that notices leave in the order they were made.
+Owns the link between the synchronous :class:`Exchange` and everybody who listens. It has no socket: a listener is
+anything with a ``send``. Every change goes through its methods, so that notices leave in the order they were made.
 """
 
 import asyncio
@@ -37,6 +36,7 @@ from polycore.exchange.values import (
 from polycore.exchange.wallets import SignatureType, wallets_of
 from polycore.exchange.wire import encode
 from polycore.model.ids import AssetId, MarketId, OrderId
+from polycore.model.market import Market
 from polycore.model.money import MONEY_ONE, Money
 
 OPENING_FUNDS: Money = 1_000 * MONEY_ONE
@@ -62,8 +62,8 @@ class UserListener(Protocol):
 class Service:
     """One exchange with its owners and listeners.
 
-    ``funds`` sets what an address's account opens with, or holds from now on if the state has it already; an amount that
-    the state notes as applied before is not applied again.
+    ``funds`` sets what an address's account opens with, or holds from now on if the state has it already; an amount
+    that the state notes as applied before is not applied again. ``ended`` is set when everything has been played.
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class Service:
         self.log = log
         self.keys = KeyStore(bytes.fromhex(state.seed), state.keys)
         self.resolved: list[ResolvedNotice] = []
+        self.ended = asyncio.Event()
         self.on_change: Callable[[], None] = lambda: None
         self._clock = clock
         self._seed = state.seed
@@ -120,6 +121,8 @@ class Service:
             self.playback.advance(now)
             self.exchange.advance(now)
             self.pump()
+            if self.playback.finished:
+                self.ended.set()
             due = [time for time in (self.playback.next_due, self.exchange.next_due) if time is not None]
             self._wake.clear()
             try:
@@ -249,6 +252,13 @@ class Service:
     def forget_user(self, listener: UserListener) -> None:
         self._users.discard(listener)
 
+    def market(self, market: MarketId) -> Market:
+        """A listed market, as it is now. Raises ``KeyError`` for another."""
+        listing = self.exchange.listing(market)
+        if listing is None:
+            raise KeyError(market)
+        return listing.market
+
     def pump(self) -> None:
         """Send everything that the exchange has announced since the last call, in order."""
         self._show_new_markets()
@@ -277,13 +287,12 @@ class Service:
         if not listeners:
             return
         item = notice.order if isinstance(notice, OrderNotice) else notice.trade
-        shown = self.exchange.listing(item.market)
-        assert shown is not None, "a notice is about a listed market"
+        market = self.market(item.market)
         if isinstance(notice, OrderNotice):
             key = self.key_of(notice.order.id, notice.account)
-            text = encode(order_event_body(notice, shown.market, key)) + b"\n"
+            text = encode(order_event_body(notice, market, key)) + b"\n"
         else:
-            text = encode(trade_event_body(notice, shown.market, self.key_of)) + b"\n"
+            text = encode(trade_event_body(notice, market, self.key_of)) + b"\n"
         for listener in listeners:
             if listener.markets is None or item.market in listener.markets:
                 listener.send(text)

@@ -1,7 +1,7 @@
 """What an exchange keeps over a restart: its keys, owners and balances, in one file replaced whole.
 
-Owns the file's form and its writing: a new file, synced, then renamed over the old one, so that a kill at any moment leaves
-the old or the new state, never a part. The file holds the seed of all API secrets: mode 0600.
+Owns the file's form and its writing: a new file, synced, then renamed over the old one, so that a kill at any moment
+leaves the old or the new state, never a part. The file holds the seed of all API secrets: mode 0600.
 """
 
 import asyncio
@@ -60,7 +60,7 @@ def load_state(path: Path) -> SavedState:
 
 def write_state(path: Path, state: SavedState) -> None:
     """Replace the file by ``state``; when this returns, the new state is on the disk."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)      # mkstemp gives mode 0600
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mkstemp gives mode 0600
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(msgspec.json.encode(state))

@@ -6,12 +6,10 @@ Owns what the recording last showed and the pieces of depth that stand for it in
 * A recorded level that grows is an incoming order for the difference: where it meets a client's resting order it fills
   that order, at that order's price, and only the rest is displayed.
 * A recorded trade takes from the front of its level's queue, so a client's order fills when everything recorded ahead
-of
-  it has traded; a trade at a worse price than a client's order fills that order first.
+  of it has traded; a trade at a worse price than a client's order fills that order first.
 * A recorded level that shrinks without a trade is left to the queue model. A recording may tell the shrinking before
-the
-  trade that caused it; then the trade first uses up that shrinking, so that the queue is not served twice. A shrinking
-  counts until the next recorded book, or until its level changes again.
+  the trade that caused it; then the trade first uses up that shrinking, so that the queue is not served twice. A
+  shrinking counts until the next recorded book, or until its level changes again.
 """
 
 from collections import defaultdict

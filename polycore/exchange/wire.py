@@ -15,6 +15,7 @@ from polycore.model.money import format_money
 
 encode = msgspec.json.Encoder().encode
 
+
 def number(text: str) -> msgspec.Raw:
     """A decimal text as a JSON number, never through a float."""
     return msgspec.Raw(text.encode())

@@ -90,6 +90,8 @@ def _keep(level: _Level, minimum: Size, tolerance_percent: int) -> tuple[list[Or
     if not wanted:
         return [], 0
     slack = wanted * tolerance_percent // 100
+    if level.live and abs(sum(order.remaining for order in level.live) - wanted) <= slack:
+        return level.live, 0
     for order in level.live:
         if abs(order.remaining - wanted) <= slack:
             return [order], 0

@@ -15,7 +15,7 @@ from msgspec import Struct
 from polycore.errors import SettingsError
 from polycore.settings.layers import Layer, environment_layer, file_layer, local_file, merge, option_layer
 from polycore.settings.structs import Limits, Network, RunSettings, Settings, VenueSettings
-from polycore.settings.table import DEFAULT, KeyPath, Origin, Table
+from polycore.settings.table import KeyPath, Table, origin_of
 from polycore.settings.wording import did_you_mean, fail, found
 
 DEFAULT_VENUE = "polymarket"
@@ -136,8 +136,7 @@ class _Loading:
         return msgspec.structs.replace(table, secrets_in_environment=network != "mainnet")
 
     def _fault(self, path: KeyPath, problem: str) -> None:
-        origin: Origin = self._origins.get(path, DEFAULT)
-        self._faults.append(f"{origin.label}: {'.'.join(path)}{problem}")
+        self._faults.append(f"{origin_of(self._origins, path).label}: {'.'.join(path)}{problem}")
 
 
 def _only(values: Mapping[str, object], *keys: str) -> dict[str, object]:

@@ -53,16 +53,11 @@ def read_credential(path: Path) -> Secret:
         if path.is_symlink():
             raise ValueError(f"{path} is a symbolic link: name the file itself") from None
         raise ValueError(f"{path} cannot be read: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError(f"{path} is not a regular file")
-        if status.st_uid != os.geteuid():
-            raise ValueError(f"{path} belongs to another user: a credential file belongs to who runs polycore")
-        if status.st_mode & 0o077:
-            mode = stat.S_IMODE(status.st_mode)
-            raise ValueError(f"{path} has mode {mode:04o} and others may open it: chmod 600 {path}")
-        content = file.read(_LARGEST + 1)
+    try:
+        _check(path, os.fstat(descriptor))
+        content = os.read(descriptor, _LARGEST + 1)
+    finally:
+        os.close(descriptor)
     if not content or len(content) > _LARGEST:
         raise ValueError(f"{path} holds {'nothing' if not content else 'too much to be a secret'}")
     try:
@@ -70,3 +65,13 @@ def read_credential(path: Path) -> Secret:
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not UTF-8 text: a secret is text") from None
     return Secret(text.removesuffix("\n").removesuffix("\r"))
+
+
+def _check(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(f"{path} is not a regular file")
+    if status.st_uid != os.geteuid():
+        raise ValueError(f"{path} belongs to another user: a credential file belongs to who runs polycore")
+    if status.st_mode & 0o077:
+        mode = stat.S_IMODE(status.st_mode)
+        raise ValueError(f"{path} has mode {mode:04o} and others may open it: chmod 600 {path}")

@@ -69,12 +69,8 @@ class Table(Struct, frozen=True):
         return ".".join(self.path)
 
     def origin(self, *below: str) -> Origin:
-        """Where the value at a path below this table came from: its own origin, or that of the nearest table above."""
-        path = (*self.path, *below)
-        for length in range(len(path), -1, -1):
-            if path[:length] in self.origins:
-                return self.origins[path[:length]]
-        return DEFAULT
+        """Where the value at a path below this table came from."""
+        return origin_of(self.origins, (*self.path, *below))
 
     def without(self, *keys: str) -> "Table":
         """The table less some keys of its own."""
@@ -93,6 +89,15 @@ class Table(Struct, frozen=True):
         if faults is None:
             fail(collected, SettingsError)
         return made if len(collected) == before else None
+
+
+def origin_of(origins: Mapping[KeyPath, Origin], path: KeyPath) -> Origin:
+    """The origin of a value, or of the first within it, or of the nearest table around it."""
+    if path in origins:
+        return origins[path]
+    within = (origin for other, origin in origins.items() if other[: len(path)] == path)
+    around = (origins[path[:length]] for length in range(len(path) - 1, -1, -1) if path[:length] in origins)
+    return next(within, None) or next(around, DEFAULT)
 
 
 class _Conversion:
@@ -199,7 +204,7 @@ def _toml(value: object) -> object | None:
 def _mismatch(message: str, value: object, field: FieldInfo) -> str:
     """Say in our words what msgspec found."""
     choices = _choices(field.type)
-    if choices and message.startswith("Invalid enum value"):
+    if choices:
         hint = did_you_mean(value, choices) if isinstance(value, str) else ""
         hint = hint if "mean" in hint else ""
         return f": expected one of {', '.join(choices)}, found {found(value, field.name)}{hint}"

@@ -121,7 +121,9 @@ def test_request_is_accepted_only_as_it_was_signed(keys):
     assert read_request(headers, "POST", "/order", b"{}", KeyStore(b"seed"), NOW) is None
 
 
-@pytest.mark.parametrize("name", ["POLY_ADDRESS", "POLY_API_KEY", "POLY_PASSPHRASE", "POLY_TIMESTAMP", "POLY_SIGNATURE"])
+@pytest.mark.parametrize(
+    "name", ["POLY_ADDRESS", "POLY_API_KEY", "POLY_PASSPHRASE", "POLY_TIMESTAMP", "POLY_SIGNATURE"]
+)
 def test_request_with_a_wrong_or_missing_header_is_refused(keys, name):
     headers = signed(keys.create(Login(ADDRESS, 0)))
     for wrong in ({name: "x"}, {name: "é"}, {name: str(NOW + 1) if name == "POLY_TIMESTAMP" else headers[name] + "0"}):

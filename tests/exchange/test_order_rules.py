@@ -165,9 +165,11 @@ def test_a_held_order_cannot_be_cancelled_and_matches_afterwards(make_pit: Any) 
     assert pit.exchange.money(bob).reserved == 6 * MONEY_ONE
     pit.later(2.9)
     assert pit.shares(bob) == 0
+    pit.exchange.drain()
     pit.later(0.1)
     assert pit.shares(bob) == 10 * SIZE_ONE
-    assert pit.exchange.order(placed.order).status == "LIVE"
+    mine = [notice for notice in pit.heard(OrderNotice) if notice.account == bob]
+    assert [(notice.event, notice.order.status) for notice in mine] == [(OrderEvent.UPDATE, "LIVE")]
 
 
 def test_only_marketable_orders_wait_for_the_taker_delay(make_pit: Any) -> None:

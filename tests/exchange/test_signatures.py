@@ -1,4 +1,4 @@
-"""The exchange's own EIP-712 encoder: right on the computed vectors, and refusing everything that is not exactly right."""
+"""The exchange's own EIP-712 encoder: right on the computed vectors, and refusing all that is not exactly right."""
 
 import json
 from pathlib import Path

@@ -198,9 +198,9 @@ class World:
 
 @pytest.fixture
 def make_world() -> Callable[..., World]:
-    def make(markets: Sequence[Market] | None = None, **settings: object) -> World:
-        chosen = [market(name) for name in ("ann", "bob", "cat")] if markets is None else markets
-        return World(ArbitrageConfig(**settings), chosen)  # type: ignore[arg-type]
+    def make(offered: Sequence[Market] | None = None, **settings: object) -> World:
+        chosen = [market(name) for name in ("ann", "bob", "cat")] if offered is None else offered
+        return World(ArbitrageConfig(**settings), chosen)
 
     return make
 

@@ -149,6 +149,6 @@ class World:
 def make_world() -> Callable[..., World]:
     def make(market: Market | None = None, **settings: object) -> World:
         made = market or Market(MarketId("m"), "will-it", "Will it?", Outcome(YES, "Yes"), Outcome(NO, "No"))
-        return World(MarketMakerConfig(**settings), made)  # type: ignore[arg-type]
+        return World(MarketMakerConfig(**settings), made)
 
     return make

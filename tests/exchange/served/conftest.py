@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 import aiohttp
@@ -122,9 +122,7 @@ class Client:
         headers: dict[str, str] | None = None,
     ) -> tuple[int, Any]:  # fmt: skip
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
-        async with self.session.request(
-            method, self.url + path, params=query, data=data, headers=headers
-        ) as response:
+        async with self.session.request(method, self.url + path, params=query, data=data, headers=headers) as response:
             text = await response.text()
             return response.status, json.loads(text) if text else None
 
@@ -268,8 +266,13 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     assert not attempts, f"connections beyond loopback: {attempts}"
 
 
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    """Wait for a condition, or fail."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.005)
+@pytest.fixture
+def until() -> Callable[[Callable[[], bool]], Awaitable[None]]:
+    """Wait for a condition that no event announces, or fail."""
+
+    async def wait(condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(5):
+            while not condition():  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+
+    return wait

@@ -93,7 +93,9 @@ async def test_ping_before_the_first_frame_closes_the_connection(connect):
             assert await socket.closed() == (1008, "invalid subscription payload")
 
 
-@pytest.mark.parametrize("frame", ["rubbish", "[]", {"type": "market"}, {"type": "user", "assets_ids": []}, {"operation": "subscribe"}])
+@pytest.mark.parametrize(
+    "frame", ["rubbish", "[]", {"type": "market"}, {"type": "user", "assets_ids": []}, {"operation": "subscribe"}]
+)
 async def test_malformed_first_frame_closes_the_connection(connect, frame):
     async with connect("market", frame) as socket:
         assert (await socket.closed())[0] == 1008
@@ -108,7 +110,12 @@ async def test_ping_is_always_answered_after_the_first_frame(connect):
 async def test_second_first_frame_is_an_invalid_operation_without_effect(connect, maker, plain, fine):
     async with connect("market", subscription(plain)) as socket:
         await socket.next()
-        for wrong in (subscription(fine), "rubbish", {"operation": "dance", "assets_ids": []}, {"operation": "subscribe"}):
+        for wrong in (
+            subscription(fine),
+            "rubbish",
+            {"operation": "dance", "assets_ids": []},
+            {"operation": "subscribe"},
+        ):
             await socket.send(wrong)
             assert await socket.raw() == "INVALID OPERATION"
         maker.place(Side.BUY, fine.first.asset, "0.4", 10)
@@ -225,7 +232,7 @@ class Reader:
         }  # fmt: skip
         if self.market.version == "v2":
             body["version"] = "v2"
-        return hashlib.sha1(json.dumps(body, separators=(",", ":")).encode()).hexdigest()
+        return hashlib.sha1(json.dumps(body, separators=(",", ":")).encode(), usedforsecurity=False).hexdigest()
 
 
 @pytest.mark.parametrize("which", ["plain", "neg_risk", "second_protocol"])
@@ -264,7 +271,8 @@ async def test_book_pushed_after_a_trade_has_the_venues_keys(connect, maker, tra
         await trader.signed("POST", "/order", trader.order(plain, Side.BUY, "0.45", 10))
         trade = await socket.until("last_trade_price")
         assert list(trade) == [
-            "market", "asset_id", "price", "size", "fee_rate_bps", "side", "timestamp", "event_type", "transaction_hash",
+            "market", "asset_id", "price", "size", "fee_rate_bps", "side", "timestamp", "event_type",
+            "transaction_hash",
         ]  # fmt: skip
         assert (trade["price"], trade["size"], trade["side"]) == ("0.45", "10", "BUY")
         book = await socket.until("book")
@@ -329,7 +337,10 @@ async def test_bad_user_credentials_close_the_connection(connect, trader):
 
 async def test_user_channel_has_no_snapshot_and_filters_by_market(connect, trader, plain, fine):
     await trader.signed("POST", "/order", trader.order(plain, Side.BUY, "0.2", 10, salt=1))
-    async with connect("user", user_frame(trader, markets=[fine.id])) as some, connect("user", user_frame(trader)) as everything:
+    async with (
+        connect("user", user_frame(trader, markets=[fine.id])) as some,
+        connect("user", user_frame(trader)) as everything,
+    ):
         for socket in (some, everything):
             await socket.quiet()
         await trader.signed("POST", "/order", trader.order(plain, Side.BUY, "0.2", 10, salt=2))
@@ -368,7 +379,12 @@ async def test_order_and_trade_events_have_the_venues_keys(connect, maker, trade
             "order_id", "owner", "maker_address", "matched_amount", "price", "fee_rate_bps", "asset_id", "outcome",
             "outcome_index", "side",
         ]  # fmt: skip
-        assert (trade["trader_side"], trade["side"], own["side"], own["matched_amount"]) == ("MAKER", "SELL", "BUY", "5")
+        assert (trade["trader_side"], trade["side"], own["side"], own["matched_amount"]) == (
+            "MAKER",
+            "SELL",
+            "BUY",
+            "5",
+        )
         assert own["owner"] == trade["trade_owner"] == trader.credentials["apiKey"]
         assert trade["owner"] != trader.credentials["apiKey"]
 
@@ -381,7 +397,12 @@ async def test_maker_of_the_other_token_is_told_its_own_leg(connect, maker, trad
         trade = await socket.until("trade")
         (own,) = trade["maker_orders"]
         assert (trade["asset_id"], trade["side"], trade["outcome"]) == (plain.first.asset, "BUY", "Yes")
-        assert (own["asset_id"], own["side"], own["outcome"], own["outcome_index"]) == (plain.second.asset, "BUY", "No", 1)
+        assert (own["asset_id"], own["side"], own["outcome"], own["outcome_index"]) == (
+            plain.second.asset,
+            "BUY",
+            "No",
+            1,
+        )
         assert own["price"] == "0.4"
 
 
@@ -405,9 +426,11 @@ async def test_others_hear_nothing(connect, served, client, trader, plain):
         await socket.quiet()
 
 
-async def test_reader_that_stops_reading_delays_nobody_and_is_cut_off(connect, maker, served, plain, monkeypatch):
+async def test_reader_that_stops_reading_delays_nobody_and_is_cut_off(
+    connect, maker, served, plain, monkeypatch, until
+):
     monkeypatch.setattr(channels, "BACKLOG_LIMIT", 100)
-    reader, writer = await asyncio.open_connection("127.0.0.1", int(served.url.rsplit(":", 1)[1]), limit=1024)
+    _, writer = await asyncio.open_connection("127.0.0.1", int(served.url.rsplit(":", 1)[1]), limit=1024)
     writer.write(
         b"GET /ws/market HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
         b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
@@ -415,9 +438,7 @@ async def test_reader_that_stops_reading_delays_nobody_and_is_cut_off(connect, m
     first = json.dumps(subscription(plain)).encode()
     writer.write(bytes([0x81, 0x80 | 126]) + len(first).to_bytes(2, "big") + bytes(4) + first)
     connections = served._channels._open
-    async with asyncio.timeout(3):
-        while not connections:
-            await asyncio.sleep(0.005)
+    await until(lambda: bool(connections))
     (slow,) = connections
     async with connect("market", subscription(plain)) as quick:
         await quick.next()

@@ -15,8 +15,8 @@ from polymarket._internal.environment import PRODUCTION_CONFIG, create_environme
 from polymarket.errors import RequestRejectedError
 from polymarket.streams import MarketSpec, UserSpec
 
-from polycore.exchange.wallets import SignatureType, wallets_of
 from polycore.exchange.eip712 import checksum_address, parse_address
+from polycore.exchange.wallets import SignatureType, wallets_of
 from polycore.model.market import Side
 from polycore.model.money import MONEY_ONE
 
@@ -85,9 +85,7 @@ async def test_keys_are_created_once_and_then_derived(environment, served):
 
 async def test_default_wallet_is_the_deposit_wallet_with_its_own_money(environment, served):
     async with await AsyncSecureClient.create(private_key=PRIVATE_KEY, environment=environment) as client:
-        assert client.wallet == checksum_address(
-            wallets_of(parse_address(ADDRESS))[SignatureType.DEPOSIT_WALLET][0]
-        )
+        assert client.wallet == checksum_address(wallets_of(parse_address(ADDRESS))[SignatureType.DEPOSIT_WALLET][0])
         found = await client.get_balance_allowance(asset_type="COLLATERAL")
         assert found.balance == 1_000 * MONEY_ONE
 

@@ -20,4 +20,4 @@ class Slow:
 
 @hookimpl
 def register_strategies(registry):
-    registry.add("async_plugin", Slow, config=Config)
+    registry.add("slow", Slow, config=Config)
