@@ -255,6 +255,7 @@ class App:
             self._sockets.probe(asset)
 
     def _tripped(self, strategy: str, error: HookError) -> None:
+        log.error("%s; tripped: its hooks stop, its orders are cancelled", error, exc_info=error.__cause__)
         self.executor.cancel_all(strategy)
         self._hook_error(error)
         if self.settings.run.on_error == "stop_run" or not self.dispatcher.running:

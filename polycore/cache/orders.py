@@ -15,7 +15,7 @@ from polycore.model.money import Price, Size
 _S = OrderState
 
 TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
-    _S.INTENT: frozenset({_S.SENT, _S.REJECTED}),
+    _S.INTENT: frozenset({_S.SENT, _S.CANCELLED, _S.REJECTED}),
     _S.SENT: frozenset({_S.UNKNOWN, _S.LIVE, _S.DELAYED, _S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED}),
     _S.UNKNOWN: frozenset({_S.LIVE, _S.DELAYED, _S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED}),
     _S.DELAYED: frozenset({_S.LIVE, _S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED}),

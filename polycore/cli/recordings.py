@@ -1,7 +1,7 @@
 """``polycore recordings``: what is bundled, and proof that a recording is what the venue sent.
 
-Owns the command lines and their output. How a book's hash is made is the venue's knowledge: it is asked through its plugin,
-found by name.
+Owns the command lines and their output. How a book's hash is made is the venue's knowledge: it is asked through its
+plugin, found by name.
 """
 
 from collections.abc import Callable, Iterable
@@ -57,7 +57,7 @@ def list_command(as_json: bool) -> None:
 @recordings.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
 @click.option("--changes", "changes", type=click.Path(path_type=Path), metavar="FILE", help="Rows {timestamp, change}.")
-@click.option("--from", "first", type=int, metavar="N", help="The book that the changes are applied to, counted from 1.")
+@click.option("--from", "first", type=int, metavar="N", help="The book the changes are applied to, counted from 1.")
 @click.option("--to", "last", type=int, metavar="M", help="The book that they must lead to.")
 @click.option("--venue", default="polymarket", show_default=True, help="The venue plugin that knows the hashes.")
 @json_option
@@ -66,8 +66,8 @@ def verify(
 ) -> None:
     """Rebuild every book of .jsonl or .jsonl.gz captures and recompute every hash and best quote.
 
-    With --changes FILE --from N --to M the rows of FILE are applied to book N of the one PATH and compared with book M; the
-    exit status is 1 when they differ.
+    With --changes FILE --from N --to M the rows of FILE are applied to book N of the one PATH and compared with book
+    M; the exit status is 1 when they differ.
     """
     module = _venue_module(venue)
     files = [FileVerification(str(path), _in_file(path, lambda lines: _verify(module, lines))) for path in paths]

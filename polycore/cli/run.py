@@ -9,7 +9,9 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Sequence
+from logging.handlers import QueueHandler, QueueListener
 from pathlib import Path
+from queue import SimpleQueue
 
 import click
 import msgspec
@@ -100,14 +102,15 @@ async def _run(settings: Settings, without: Sequence[str], options: Options) -> 
     plugins = prepare(settings, without)
     console = Console()
     live_view = console.is_terminal and not options.plain
-    _configure_logging(console if live_view else None)
+    logs = _configure_logging(console if live_view else None)
     exchange = LocalExchange(options.exchange, _exchange_arguments(settings, options))
-    await exchange.start()
     try:
+        await exchange.start()
         app = App(settings, plugins, exchange)
         return await _trade(app, options, console, live_view)
     finally:
         await exchange.stop()
+        logs.stop()
 
 
 async def _trade(app: App, options: Options, console: Console, live_view: bool) -> StopReason:
@@ -205,7 +208,7 @@ def _on_signals(end: Callable[[], None]) -> Callable[[], None]:
     return restore
 
 
-def _configure_logging(console: Console | None) -> None:
+def _configure_logging(console: Console | None) -> QueueListener:
     handler: logging.Handler
     if console is None:
         handler = logging.StreamHandler()
@@ -213,10 +216,15 @@ def _configure_logging(console: Console | None) -> None:
     else:
         handler = RichHandler(console=console, show_path=False, rich_tracebacks=False, markup=False)
         handler.setFormatter(logging.Formatter("%(message)s"))
+    # Written by a thread of its own: a slow terminal must not hold up the loop.
+    queue: SimpleQueue[logging.LogRecord] = SimpleQueue()
+    listener = QueueListener(queue, handler)
+    listener.start()
     root = logging.getLogger("polycore")
     root.setLevel(logging.INFO)
-    root.handlers[:] = [handler]
+    root.handlers[:] = [QueueHandler(queue)]
     root.propagate = False
+    return listener
 
 
 def _names(text: str) -> list[str]:

@@ -41,7 +41,9 @@ def show(settings_path: Path | None, plugins: tuple[str, ...] | None, as_json: b
     if as_json:
         print_json(values)
     else:
-        print_table(("SETTING", "VALUE", "FROM"), [(line.path, line.value or "(not set)", line.origin) for line in values])
+        print_table(
+            ("SETTING", "VALUE", "FROM"), [(line.path, line.value or "(not set)", line.origin) for line in values]
+        )
 
 
 @settings.command(short_help="Check the settings and the plugins they enable.")

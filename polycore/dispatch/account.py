@@ -28,8 +28,8 @@ _UNPROVEN = frozenset({OrderState.SENT, OrderState.UNKNOWN})
 class Account:
     """Booking of user events, exactly once each.
 
-    ``fills`` counts by strategy; ``foreign_orders`` and ``foreign_fills`` count reports about orders this run did not send; ``overfilled`` counts
-    orders that filled beyond their size.
+    ``fills`` counts by strategy; ``foreign_orders`` and ``foreign_fills`` count reports about orders this run did not
+    send; ``overfilled`` counts orders that filled beyond their size.
     """
 
     def __init__(self, cache: GlobalMarketCache) -> None:

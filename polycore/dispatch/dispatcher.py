@@ -125,11 +125,11 @@ class Dispatcher:
         """Call a strategy's ``on_stop`` and submit what it returns."""
         listener = self._by_name[name]
 
-        async def last_intents(stopping: StopReason, context: Context) -> tuple[Intent, ...]:
-            wanted = await listener.guard.call_cold("on_stop", call, stopping, context)
+        async def last_intents() -> tuple[Intent, ...]:
+            wanted = await listener.guard.call_cold("on_stop", call, listener.context, reason)
             return () if wanted is None else as_intents(wanted)
 
-        intents = await self.ask(name, "on_stop", last_intents, reason, listener.context)
+        intents = await self.ask(name, "on_stop", last_intents)
         if intents:
             self._hand_over(listener, cast(tuple[Intent, ...], intents), self._monotonic())
 

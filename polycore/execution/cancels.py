@@ -63,7 +63,7 @@ class Cancels:
             if order.state.terminal or order.cancelling:
                 continue
             if order.state is OrderState.INTENT:
-                self._orders.move(order, OrderState.REJECTED, reason=WITHDRAWN)
+                self._orders.move(order, OrderState.CANCELLED, reason=WITHDRAWN)
                 self._report(order.update(order.state, WITHDRAWN))
                 continue
             order.cancelling = True

@@ -137,7 +137,6 @@ class Executor:
     def halt(self, reason: str) -> None:
         """Engage the kill switch: no opening order leaves from now on, cancels do. There is no way back in this run."""
         self._gate.halted = self._gate.halted or reason
-        self._waiting.clear()
         log.warning("halted: %s; only cancels leave", self._gate.halted)
 
     def tally(self, strategy: str) -> Tally:

@@ -2,12 +2,14 @@
 
 import logging
 from collections import deque
+from typing import Any
 
 import pluggy
 import pytest
 
 from polycore import (
     Approved,
+    AssetId,
     BookDelta,
     BookSnapshot,
     CacheView,
@@ -15,9 +17,12 @@ from polycore import (
     Context,
     FeeSchedule,
     Fill,
+    HookError,
     LevelChange,
     ManualClock,
     Market,
+    MarketId,
+    OrderId,
     OrderState,
     Outcome,
     OwnOrders,
@@ -39,11 +44,11 @@ SHARE = 1_000_000
 
 def market(number):
     return Market(
-        id=f"0x{number}",
+        id=MarketId(f"0x{number}"),
         slug=f"market-{number}",
         question="?",
-        first=Outcome(f"{number}1", "Yes"),
-        second=Outcome(f"{number}2", "No"),
+        first=Outcome(AssetId(f"{number}1"), "Yes"),
+        second=Outcome(AssetId(f"{number}2"), "No"),
         fee=FeeSchedule(rate_millionths=70_000),
     )
 
@@ -59,9 +64,9 @@ class World:
         for known in self.markets:
             self.cache.add(known)
             self.cache.books.subscribed(self.link, known.assets)
-        self.submitted = []
-        self.trips = []
-        self.scheduled = deque()
+        self.submitted: list[Any] = []
+        self.trips: list[tuple[str, HookError]] = []
+        self.scheduled: deque[Any] = deque()
         self.manager = pluggy.PluginManager(PROJECT)
         self.manager.add_hookspecs(specs)
         self.dispatcher = Dispatcher(
@@ -105,20 +110,20 @@ class World:
         self.dispatcher.receive(event, self.link)
 
     def delta(self, asset, price, size):
+        known = self.cache.markets.of_asset(asset)
+        assert known is not None
         change = LevelChange(asset, Side.BUY, price, size, -1, -1)
-        event = BookDelta(
-            self.cache.markets.of_asset(asset).id, [change], self.clock.wall(), self.clock.monotonic()
-        )
+        event = BookDelta(known.id, [change], self.clock.wall(), self.clock.monotonic())
         self.dispatcher.receive(event, self.link)
 
     def order(self, number, strategy="mm", size=10 * SHARE, state=OrderState.LIVE, asset=None, **place):
         """An order of ours as the executor leaves it: tracked, named, sent, answered."""
-        fields = {"side": Side.BUY, "price": 5_000, "tag": "t"} | place
+        fields: dict[str, Any] = {"side": Side.BUY, "price": 5_000, "tag": "t"} | place
         wanted = PlaceOrder(asset or self.yes, size=size, **fields)
         order = self.cache.orders.track(
             Approved(ClientOrderId(f"{strategy}-{number}"), strategy, self.market.id, wanted)
         )
-        self.cache.orders.name(order, f"0xorder{number}")
+        self.cache.orders.name(order, OrderId(f"0xorder{number}"))
         self.cache.orders.move(order, OrderState.SENT)
         if state is not OrderState.SENT:
             self.cache.orders.move(order, state)

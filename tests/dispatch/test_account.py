@@ -3,7 +3,19 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polycore import ChangeKind, Fill, MarketChange, OrderState, OrderUpdate, Role, Settlement, Side, hookimpl
+from polycore import (
+    ChangeKind,
+    Fill,
+    MarketChange,
+    OrderId,
+    OrderState,
+    OrderUpdate,
+    Role,
+    Settlement,
+    Side,
+    TradeId,
+    hookimpl,
+)
 
 SHARE = 1_000_000
 
@@ -128,7 +140,15 @@ def test_the_taker_pays_the_markets_fee_and_the_maker_none(world):
 
 def test_a_fill_of_nobody_counts_for_the_account_and_no_strategy(world):
     stranger = Fill(
-        "t9", "0xstranger", world.market.id, world.yes, Side.BUY, 5_000, SHARE, Role.MAKER, Settlement.MATCHED
+        TradeId("t9"),
+        OrderId("0xstranger"),
+        world.market.id,
+        world.yes,
+        Side.BUY,
+        5_000,
+        SHARE,
+        Role.MAKER,
+        Settlement.MATCHED,
     )
     assert told(world, stranger) == []
     assert world.cache.account.position(world.yes) == SHARE

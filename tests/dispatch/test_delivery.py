@@ -8,6 +8,7 @@ from polycore import (
     LinkChange,
     LinkState,
     MarketChange,
+    OrderId,
     OrderState,
     OrderUpdate,
     PlaceOrder,
@@ -295,7 +296,7 @@ def test_an_order_of_nobody_goes_to_observers_alone(world):
     watcher, mm = Recorder(), Recorder()
     world.add("mm", mm)
     world.add("watch", watcher, assets=[], observes=True)
-    update = OrderUpdate("0xstranger", world.market.id, world.yes, Side.BUY, 5_000, SHARE, 0, OrderState.LIVE)
+    update = OrderUpdate(OrderId("0xstranger"), world.market.id, world.yes, Side.BUY, 5_000, SHARE, 0, OrderState.LIVE)
     world.dispatcher.receive(update, None)
     world.dispatcher.flush()
     assert (mm.heard, len(watcher.heard)) == ([], 1)

@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
+from typing import cast
 
 import pytest
 
-from polycore import CancelAll, HookError, PlaceOrder, Quote, SetQuotes, Side, StopReason, hookimpl
+from polycore import AssetId, CancelAll, HookError, PlaceOrder, Quote, SetQuotes, Side, StopReason, hookimpl
 from polycore.dispatch.guard import closed_check, watched
 
 SHARE = 1_000_000
+YES = AssetId("1")
 
 
 class Steady:
@@ -55,6 +57,24 @@ def test_a_raising_strategy_is_tripped_once_and_the_other_runs_on(world):
     assert (listener.errors, world.dispatcher.running) == (1, 1)
 
 
+def test_nothing_that_waited_reaches_a_tripped_strategy(world):
+    heard = []
+
+    class Bad:
+        @hookimpl
+        def on_fill(self, fill):
+            heard.append(fill.trade)
+            raise ValueError("no such order")
+
+    world.add("mm", Bad())
+    order = world.order(1)
+    for number in range(3):
+        world.dispatcher.receive(world.fill(order, f"t{number}", size=SHARE), None)
+    world.dispatcher.flush()
+    assert heard == ["t0"]
+    assert world.cache.inventory("mm").position(world.yes) == 3 * SHARE
+
+
 def test_a_tripped_strategy_cannot_speak_through_its_own_door(world):
     listener = world.add("bad", Raises())
     world.snapshot(world.yes)
@@ -78,8 +98,11 @@ def test_fills_of_a_tripped_strategy_are_still_booked(world):
     [
         ("buy", "returned 'b'; expected SetQuotes"),
         (7, "'int' object is not iterable"),
-        (SetQuotes("1", bids=(Quote(0.53, SHARE),)), r"SetQuotes with a field of the wrong type.*\$\.bids\[0\]\.price"),
-        (PlaceOrder("1", Side.BUY, 5_000, 10.0), r"PlaceOrder with a field of the wrong type.*\$\.size"),
+        (
+            SetQuotes(YES, bids=(Quote(cast(int, 0.53), SHARE),)),
+            r"SetQuotes with a field of the wrong type.*\$\.bids\[0\]\.price",
+        ),
+        (PlaceOrder(YES, Side.BUY, 5_000, cast(int, 10.0)), r"PlaceOrder with a field of the wrong type.*\$\.size"),
         ((intent for intent in [1 / SHARE]), "returned 1e-06"),
     ],
 )
@@ -141,26 +164,34 @@ async def test_cold_hooks_may_be_async_and_trip_alike(world):
 
 async def test_last_intents_of_a_strategy_are_handed_over(world):
     world.add("mm", Steady())
-    await world.dispatcher.stop("mm", lambda reason, context: CancelAll(), StopReason.FINISHED)
-    await world.dispatcher.stop("mm", lambda reason, context: "rubbish", StopReason.FINISHED)
+    heard = []
+
+    def on_stop(context, reason):
+        heard.append((context.name, reason))
+        return CancelAll()
+
+    await world.dispatcher.stop("mm", on_stop, StopReason.FINISHED)
+    await world.dispatcher.stop("mm", lambda context, reason: "rubbish", StopReason.FINISHED)
+    assert heard == [("mm", StopReason.FINISHED)]
     assert [what[:2] for what in world.submitted] == [("mm", (CancelAll(),))]
     assert [error.hook for _, error in world.trips] == ["on_stop"]
 
 
 def test_a_check_that_raises_refuses():
-    told = []
+    told: list[HookError] = []
 
     def check(*, order, strategy, cache):
         raise ValueError("limits file")
 
     rejection = closed_check(check, told.append)(order=None, strategy="mm", cache=None)
+    assert rejection is not None
     assert rejection.check == "check_order"
     assert "ValueError: limits file" in rejection.reason
     assert len(told) == 1
 
 
 def test_an_observer_that_raises_disturbs_nobody():
-    told = []
+    told: list[HookError] = []
 
     def on_intent(**arguments):
         raise ValueError("disk full")

@@ -95,7 +95,7 @@ def test_one_flipped_byte_anywhere_in_the_signature_is_noticed(vector):
         assert signer(order, on, bytes(altered)) != OWNER, f"byte {place}"
 
 
-@pytest.mark.parametrize("vector", [v for v in ORDERS if "v2" not in v.values[0]["name"]])
+@pytest.mark.parametrize("vector", [pytest.param(v, id=v["name"]) for v in VECTORS["orders"] if "v2" not in v["name"]])
 def test_wrong_neg_risk_flag_is_noticed(vector):
     assert signer(fields(vector), domain(vector, flip_neg_risk=True), signature(vector)) != OWNER
 

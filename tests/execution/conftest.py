@@ -8,20 +8,27 @@ import pytest
 
 from polycore import (
     Approved,
+    AssetId,
+    Balances,
     BookSnapshot,
     CacheView,
     Cancelled,
+    ClientOrderId,
     Fill,
     ManualClock,
     Market,
+    MarketId,
+    OrderId,
     OrderState,
     OrderUpdate,
     Outcome,
     Posted,
+    Rejection,
     Role,
     Settlement,
     Side,
     SignedOrder,
+    TradeId,
     UsageError,
     WallClock,
 )
@@ -45,28 +52,42 @@ class MemoryVenue:
 
     def __init__(self, clock):
         self.clock = clock
-        self.open = {}
+        self.resting = {}
         self.posts = []
         self.cancels = []
         self.log = []
-        self.never = {}
+        self.signed = 0
         self.unsignable = set()
+        self.on_sign = None
         self.on_post = None
         self.on_cancel = None
         self.on_write = None
         self.answer = lambda signed: None
 
+    async def open(self):
+        return None
+
+    async def close(self):
+        return None
+
+    async def balances(self, assets):
+        return Balances(0)
+
     async def sign(self, orders):
         await asyncio.sleep(0)
+        if self.on_sign is not None:
+            await self.on_sign(orders)
+        self.signed += len(orders)
         for approved in orders:
             if approved.order.price in self.unsignable:
                 raise UsageError(f"order {approved.client_order}: no amount fits")
-        return [SignedOrder(approved, f"0x{approved.client_order}", b"{}") for approved in orders]
+        return [SignedOrder(approved, OrderId(f"0x{approved.client_order}"), b"{}") for approved in orders]
 
     async def post(self, orders):
         self.posts.append([signed.order for signed in orders])
         self.log.append(("post", [signed.order for signed in orders]))
         if self.on_write is not None:
+            self.on_write("/orders", self.clock.monotonic())
             self.on_write("/orders", self.clock.monotonic())
         if self.on_post is not None:
             await self.on_post(orders)
@@ -74,7 +95,7 @@ class MemoryVenue:
         for signed in orders:
             answer = self.answer(signed) or Posted(signed.order, OrderState.LIVE)
             if answer.state in (OrderState.LIVE, OrderState.UNKNOWN):
-                self.open[signed.order] = signed.approved
+                self.resting[signed.order] = signed.approved
             answers.append(answer)
         return answers
 
@@ -83,8 +104,11 @@ class MemoryVenue:
         self.log.append(("cancel", list(orders)))
         if self.on_cancel is not None:
             await self.on_cancel(orders)
-        gone = tuple(order for order in orders if self.open.pop(order, None) is not None)
+        gone = tuple(order for order in orders if self.resting.pop(order, None) is not None)
         return Cancelled(gone, {o: "Order not found or already canceled" for o in orders if o not in gone})
+
+    async def cancel_all(self):
+        return await self.cancel(list(self.resting))
 
     async def open_orders(self):
         return [
@@ -92,7 +116,7 @@ class MemoryVenue:
                 order, approved.market, approved.order.asset, approved.order.side, approved.order.price,
                 approved.order.size, 0, OrderState.LIVE,
             )
-            for order, approved in self.open.items()
+            for order, approved in self.resting.items()
         ]  # fmt: skip
 
 
@@ -102,7 +126,9 @@ class Desk:
     def __init__(self, clock=None, limiter=None, max_order=50 * SHARE, max_position=500 * SHARE, **options):
         self.clock = clock or WallClock()
         self.cache = GlobalMarketCache(self.clock)
-        self.market = Market("0xm", "rain", "Rain?", Outcome("1", "Yes"), Outcome("2", "No"))
+        self.market = Market(
+            MarketId("0xm"), "rain", "Rain?", Outcome(AssetId("1"), "Yes"), Outcome(AssetId("2"), "No")
+        )
         self.yes, self.no = self.market.assets
         self.link = Link("market-0", "market", 1, self.clock.monotonic())
         self.cache.add(self.market)
@@ -114,12 +140,15 @@ class Desk:
         self.venue = MemoryVenue(self.clock)
         self.manager = pluggy.PluginManager(PROJECT)
         self.manager.add_hookspecs(specs)
-        self.probed = []
+        self.probed: list[AssetId] = []
         checks = built_in_checks(
             self.cache, self.gate, max_order=max_order, max_position=max_position, probe=self.probed.append
         )
         register_checks(self.manager.register, checks)
-        self.reports, self.verdicts, self.doubts, self.wire = [], [], [], []
+        self.reports: list[OrderUpdate] = []
+        self.verdicts: list[Approved | Rejection] = []
+        self.doubts: list[int] = []
+        self.wire: list[int] = []
         self.executor = Executor(
             self.cache,
             self.venue,
@@ -141,7 +170,17 @@ class Desk:
         self.cache.apply(BookSnapshot(self.market.id, asset, *levels, 100, self.clock.wall(), now), self.link, set())
 
     def hold(self, asset, size, strategy="mm", price=5_000):
-        fill = Fill("t", f"0x{asset}", self.market.id, asset, Side.BUY, price, size, Role.MAKER, Settlement.CONFIRMED)
+        fill = Fill(
+            TradeId("t"),
+            OrderId(f"0x{asset}"),
+            self.market.id,
+            asset,
+            Side.BUY,
+            price,
+            size,
+            Role.MAKER,
+            Settlement.CONFIRMED,
+        )
         self.cache.inventory(strategy).apply(fill)
 
     def submit(self, *intents, strategy="mm"):
@@ -152,9 +191,11 @@ class Desk:
 
     def track(self, order, strategy="mm", state=OrderState.LIVE, number=[0]):  # noqa: B006  # one number for each
         number[0] += 1
-        tracked = self.cache.orders.track(Approved(f"{strategy}-x{number[0]}", strategy, self.market.id, order))
-        self.cache.orders.name(tracked, f"0xx{number[0]}")
+        tracked = self.cache.orders.track(
+            Approved(ClientOrderId(f"{strategy}-x{number[0]}"), strategy, self.market.id, order)
+        )
         if state is not OrderState.INTENT:
+            self.cache.orders.name(tracked, OrderId(f"0xx{number[0]}"))
             self.cache.orders.move(tracked, OrderState.SENT)
         if state not in (OrderState.INTENT, OrderState.SENT):
             self.cache.orders.move(tracked, state)
@@ -180,15 +221,17 @@ class Desk:
 
     async def until(self, condition, seconds=2.0):
         async with asyncio.timeout(seconds):
-            while not condition():
+            while not condition():  # noqa: ASYNC110  # conditions of any kind, with a deadline
                 await asyncio.sleep(0.001)
 
     async def settled(self):
         """Wait until nothing is on its way."""
         await self.until(
-            lambda: not any(
-                order.state in (OrderState.INTENT, OrderState.SENT) or order.cancelling
-                for order in self.cache.orders.open()
+            lambda: (
+                not any(
+                    order.state in (OrderState.INTENT, OrderState.SENT) or order.cancelling
+                    for order in self.cache.orders.open()
+                )
             )
         )
 

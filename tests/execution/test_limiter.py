@@ -16,6 +16,14 @@ def test_a_burst_passes_and_the_next_waits_for_the_rate():
     assert bucket.wait(1) == 0
 
 
+def test_an_idle_bucket_holds_no_more_than_its_burst():
+    clock = ManualClock()
+    bucket = Bucket(Budget(per_second=40, burst=60), clock)
+    clock.advance(3_600)
+    assert bucket.take(60) == 0
+    assert bucket.wait(1) > 0
+
+
 def test_takers_are_served_in_order():
     bucket = Bucket(Budget(per_second=10, burst=1), ManualClock())
     assert [bucket.take(1) for _ in range(4)] == [0, 100_000_000, 200_000_000, 300_000_000]

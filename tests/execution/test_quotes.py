@@ -4,12 +4,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polycore import Approved, Market, OrderState, Outcome, PlaceOrder, Quote, SetQuotes, Side
+from polycore import (
+    Approved,
+    AssetId,
+    ClientOrderId,
+    Market,
+    MarketId,
+    OrderState,
+    Outcome,
+    PlaceOrder,
+    Quote,
+    SetQuotes,
+    Side,
+)
 from polycore.cache.orders import Orders
 from polycore.execution.quotes import difference
 
 SHARE = 1_000_000
-MARKET = Market("0xm", "rain", "Rain?", Outcome("1", "Yes"), Outcome("2", "No"))
+MARKET = Market(MarketId("0xm"), "rain", "Rain?", Outcome(AssetId("1"), "Yes"), Outcome(AssetId("2"), "No"))
 YES, NO = MARKET.assets
 
 
@@ -22,7 +34,7 @@ class Live:
 
     def place(self, order, matched=0):
         self.number += 1
-        tracked = self.orders.track(Approved(f"mm-{self.number}", "mm", MARKET.id, order))
+        tracked = self.orders.track(Approved(ClientOrderId(f"mm-{self.number}"), "mm", MARKET.id, order))
         self.orders.move(tracked, OrderState.SENT)
         self.orders.move(tracked, OrderState.LIVE, matched=matched)
         return tracked
@@ -39,7 +51,7 @@ class Live:
 
     def offers(self):
         """Size by side and price, seen from YES."""
-        found = {}
+        found: dict[tuple[Side, int], int] = {}
         for order in self.list:
             if order.remaining:
                 up = (order.side is Side.BUY) == (order.place.asset == YES)
@@ -53,8 +65,7 @@ def quotes(bids=(), asks=()):
 
 
 def short(places):
-    return [(order.side, order.place.asset if hasattr(order, "place") else order.asset, order.price, order.size // SHARE)
-            for order in places]  # fmt: skip
+    return [(order.side, order.asset, order.price, order.size // SHARE) for order in places]
 
 
 def test_quotes_are_post_only_and_rest():
@@ -123,6 +134,27 @@ def test_an_order_being_cancelled_or_filled_up_counts_as_gone():
     actions = difference(quotes([(4_800, 10)]), MARKET, live.list, 0)
     assert actions.cancels == ()
     assert short(actions.places) == [(Side.BUY, YES, 4_800, 10)]
+
+
+def test_an_order_with_nothing_left_to_fill_is_not_cancelled():
+    live = Live()
+    live.place(PlaceOrder(YES, Side.BUY, 4_800, 10 * SHARE), matched=10 * SHARE)
+    assert difference(quotes(), MARKET, live.list, 0).cancels == ()
+
+
+def test_of_several_orders_at_a_price_the_one_that_fits_stays():
+    live = Live()
+    small, fitting = (live.place(PlaceOrder(YES, Side.BUY, 4_800, size * SHARE)) for size in (6, 10))
+    actions = difference(quotes([(4_800, 10)]), MARKET, live.list, 0)
+    assert (actions.cancels, actions.places) == ((small,), ())
+    assert fitting in live.list
+
+
+def test_inventory_that_a_resting_sale_has_promised_is_not_sold_twice():
+    live = Live()
+    live.place(PlaceOrder(YES, Side.SELL, 5_300, 10 * SHARE))
+    actions = difference(quotes([], [(5_300, 10), (5_400, 10)]), MARKET, live.list, 15 * SHARE)
+    assert short(actions.places) == [(Side.SELL, YES, 5_400, 5), (Side.BUY, NO, 4_600, 5)]
 
 
 def test_own_quotes_never_cross():

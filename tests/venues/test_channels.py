@@ -2,11 +2,15 @@
 
 import json
 
-from polycore import Channel, Fill
+from polycore import (
+    AssetId,
+    Channel,
+    Fill,
+)
 from polycore.venues.polymarket.channels import ASSETS_PER_CONNECTION, MarketChannel, UserChannel
 from polycore.venues.polymarket.credentials import Credentials
 
-ASSETS = [str(10**77 + number) for number in range(450)]
+ASSETS = [AssetId(str(10**77 + number)) for number in range(450)]
 SECRETS = ("c2VjcmV0", "pass-1")
 CREDENTIALS = Credentials("key-1", *SECRETS)
 
@@ -19,7 +23,8 @@ def test_the_first_market_frame_has_a_type_and_the_later_ones_an_operation():
     channel: Channel = MarketChannel("ws://127.0.0.1/ws/market")
     first, *later = (json.loads(frame) for frame in channel.opening(ASSETS))
     assert first == {"type": "market", "assets_ids": ASSETS[:200], "custom_feature_enabled": True}
-    assert [(frame["operation"], len(frame["assets_ids"])) for frame in later] == [("subscribe", 200), ("subscribe", 50)]
+    sizes = [(frame["operation"], len(frame["assets_ids"])) for frame in later]
+    assert sizes == [("subscribe", 200), ("subscribe", 50)]
     assert all("type" not in frame and frame["custom_feature_enabled"] is True for frame in later)
     assert channel.assets_per_connection == ASSETS_PER_CONNECTION == 200
 
@@ -40,12 +45,12 @@ def test_subscribing_and_unsubscribing_go_in_slices_and_nothing_sends_nothing():
 def test_the_user_frame_covers_every_market_and_carries_the_credentials_in_force():
     current = [CREDENTIALS]
     channel = UserChannel("ws://x", lambda: current[0], "0xF")
-    (frame,) = channel.opening(["1"])
+    (frame,) = channel.opening(ASSETS[:1])
     auth = {"apiKey": "key-1", "secret": SECRETS[0], "passphrase": SECRETS[1]}
     assert json.loads(frame) == {"type": "user", "auth": auth}
     current[0] = Credentials("key-2", "a", "b")
     assert json.loads(channel.opening([])[0])["auth"]["apiKey"] == "key-2"
-    assert list(channel.subscribe(["1"])) == list(channel.unsubscribe(["1"])) == []
+    assert list(channel.subscribe(ASSETS[:1])) == list(channel.unsubscribe(ASSETS[:1])) == []
 
 
 def test_the_user_channel_does_not_show_its_credentials():

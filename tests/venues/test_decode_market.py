@@ -1,27 +1,31 @@
 """Market frames: every message of venue notes 1, its quirks, and that nothing is ever raised."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polycore import (
+    AssetId,
     BestQuote,
     BookDelta,
     BookSnapshot,
     ChangeKind,
+    FeeSchedule,
     LevelChange,
     Malformed,
     MarketChange,
+    MarketId,
     Side,
     Trade,
 )
 from polycore.recordings import read_lines, recordings_folder
 from polycore.venues.polymarket.decode import decode_market
 
-MARKET = "0x" + "ab" * 32
-YES, NO = "1234567890" * 7, "9876543210" * 7
+MARKET = MarketId("0x" + "ab" * 32)
+YES, NO = AssetId("1234567890" * 7), AssetId("9876543210" * 7)
 NOW = 42
 MS = 1_786_728_438_403
 
@@ -68,9 +72,8 @@ def test_price_change_gives_both_tokens_in_order_with_the_best_quotes_the_frame_
 
 
 def test_book_is_read_whatever_the_order_of_its_levels_and_without_event_type():
-    expected = BookSnapshot(
-        MARKET, YES, {4_000: 10_000_000, 5_000: 2_500_000}, {7_000: 3_000_000, 6_000: 1_000_000}, 100, MS * 1_000_000, NOW
-    )
+    levels = {4_000: 10_000_000, 5_000: 2_500_000}, {7_000: 3_000_000, 6_000: 1_000_000}
+    expected = BookSnapshot(MARKET, YES, *levels, 100, MS * 1_000_000, NOW)
     bids = [{"price": "0.5", "size": "2.5"}, {"price": "0.4", "size": "10"}]
     assert decode_market(frame("book", **book()), NOW) == (expected,)
     assert decode_market(frame(None, **book(bids=bids)), NOW) == (expected,)
@@ -167,7 +170,7 @@ def test_new_market_is_listed_with_its_fees_as_exact_integers():
     assert isinstance(event, MarketChange)
     assert event.listed is not None
     assert (event.kind, event.market, event.listed.assets) == (ChangeKind.LISTED, MARKET, (YES, NO))
-    assert (event.listed.tick, event.listed.fee.rate_millionths, event.listed.fee.rebate_millionths) == (10, 70_000, 250_000)
+    assert (event.listed.tick, event.listed.fee) == (10, FeeSchedule(70_000, 1, 250_000))
 
 
 @pytest.mark.parametrize("bad", ["nan", "inf", "-0.5", "0.48001", "1.1", "5e-1", "", None, 1e300, True, ["0.5"]])
@@ -220,9 +223,9 @@ def test_no_bytes_raise(noise: bytes):
     decode_market(b"{" + noise, NOW)
 
 
-JUNK = st.sampled_from(
-    ["", "nan", "0.5", ".5", "0.50000000001", "-1", "9" * 400, "é", "\ud83d", None, True, 0, -1, 10**30, 1.5, [], {}, [None],
-     {"price": []}, "BUY", "book", "price_change", "1e999999999"]
+JUNK: st.SearchStrategy[Any] = st.sampled_from(
+    ["", "nan", "0.5", ".5", "0.50000000001", "-1", "9" * 400, "é", "\ud83d", None, True, 0, -1, 10**30, 1.5, [],
+     {}, [None], {"price": []}, "BUY", "book", "price_change", "1e999999999"]
 )  # fmt: skip
 VALID = [
     frame("book", **book()),
@@ -230,7 +233,9 @@ VALID = [
     frame("last_trade_price", asset_id=YES, price="0.5", size="1", side="BUY"),
     frame("best_bid_ask", asset_id=YES, best_bid="0.1", best_ask="0.2"),
     frame("tick_size_change", asset_id=YES, new_tick_size="0.001"),
-    frame("new_market", clob_token_ids=[YES, NO], outcomes=["Yes", "No"], fees_enabled=True, fee_schedule={"rate": "0.07"}),
+    frame(
+        "new_market", clob_token_ids=[YES, NO], outcomes=["a", "b"], fees_enabled=True, fee_schedule={"rate": "0.07"}
+    ),
     frame("market_resolved", winning_asset_id=YES),
 ]
 

@@ -7,11 +7,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polycore import Fill, Malformed, OrderState, OrderUpdate, Role, Settlement, Side, notional
+from polycore import (
+    AssetId,
+    Fill,
+    Malformed,
+    MarketId,
+    OrderId,
+    OrderState,
+    OrderUpdate,
+    Role,
+    Settlement,
+    Side,
+    notional,
+)
 from polycore.venues.polymarket.fills import Account, decode_user
 
-MARKET = "0x" + "ab" * 32
-YES, NO = "1234567890" * 7, "9876543210" * 7
+MARKET = MarketId("0x" + "ab" * 32)
+YES, NO = AssetId("1234567890" * 7), AssetId("9876543210" * 7)
 KEY, OTHER_KEY = "3e2c94ca-8124-c4c1-c7ea-be1ea21b71fe", "86f776cc-e18b-c94e-80b4-a7364e0ecec5"
 FUNDER, STRANGER = "0xa3D82Ed56F4c68d2328Fb8c29e568Ba2cAF7d7c8", "0x" + "11" * 20
 ACCOUNT = Account(KEY, FUNDER)
@@ -60,7 +72,7 @@ def one_fill(frame: bytes) -> Fill:
 
 def test_placement_is_a_live_order_with_its_time_in_nanoseconds():
     assert one_order(order()) == OrderUpdate(
-        "0x0f", MARKET, YES, Side.BUY, 5_130, 5_000_000, 0, OrderState.LIVE,
+        OrderId("0x0f"), MARKET, YES, Side.BUY, 5_130, 5_000_000, 0, OrderState.LIVE,
         venue_time=1_725_842_520_990_000_000, received_time=NOW,
     )  # fmt: skip
 
@@ -143,7 +155,9 @@ def test_makers_that_do_not_cover_the_trade_leave_the_top_level_price():
         ("SELL", True, "SELL", Side.SELL),
     ],
 )
-def test_maker_fill_has_our_own_token_side_and_price(taker_side: str, other_token: bool, stated: str | None, expected: Side):
+def test_maker_fill_has_our_own_token_side_and_price(
+    taker_side: str, other_token: bool, stated: str | None, expected: Side
+):
     ours = maker(asset_id=NO if other_token else YES, price="0.482" if other_token else "0.518", side=stated)
     fill = one_fill(trade(ours, side=taker_side))
     assert (fill.asset, fill.side, fill.role) == (NO if other_token else YES, expected, Role.MAKER)
@@ -153,8 +167,11 @@ def test_maker_fill_has_our_own_token_side_and_price(taker_side: str, other_toke
 def test_two_of_our_orders_in_one_trade_are_two_fills_and_a_strangers_is_none():
     mine = [maker(order_id="0xaa", price="0.4"), maker(order_id="0xbb", price="0.3")]
     events = decode_user(trade(mine[0], maker(order_id="0xee", owner=OTHER_KEY), mine[1], size="15"), ACCOUNT, NOW)
-    assert [(event.order, event.price) for event in events if isinstance(event, Fill)] == [("0xaa", 4_000), ("0xbb", 3_000)]
-    assert {event.trade for event in events if isinstance(event, Fill)} == {"83b5c849"}
+    fills = [event for event in events if isinstance(event, Fill)]
+    assert [(fill.trade, fill.order, fill.price) for fill in fills] == [
+        ("83b5c849", "0xaa", 4_000),
+        ("83b5c849", "0xbb", 3_000),
+    ]
 
 
 def test_our_funder_counts_in_any_case_where_no_owner_is_ours():

@@ -3,15 +3,20 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 from aiohttp import web
 
 from polycore import (
     Approved,
+    AssetId,
+    ClientOrderId,
     LinkError,
     ManualClock,
     Market,
+    MarketId,
+    OrderId,
     OrderState,
     Outcome,
     OutcomeUnknown,
@@ -31,8 +36,8 @@ from polycore.venues.polymarket.signer import OrderSigner
 from polycore.venues.polymarket.transport import HttpTransport
 
 KEY = Secret("0x" + "11" * 32)
-YES, NO = "1" + "0" * 76, "2" + "0" * 76
-MARKET = Market("0x" + "ab" * 32, "rain", "Rain?", Outcome(YES, "Yes"), Outcome(NO, "No"))
+YES, NO = AssetId("1" + "0" * 76), AssetId("2" + "0" * 76)
+MARKET = Market(MarketId("0x" + "ab" * 32), "rain", "Rain?", Outcome(YES, "Yes"), Outcome(NO, "No"))
 Handler = Callable[[web.Request, bytes], Awaitable[web.StreamResponse]]
 
 
@@ -101,9 +106,9 @@ async def gateway(script: Script) -> AsyncIterator[PolymarketGateway]:
     await transport.close()
 
 
-def buy(name: str = "mm-1", **changed: object) -> Approved:
-    order: dict[str, object] = {"asset": YES, "side": Side.BUY, "price": 5_000, "size": 10_000_000, **changed}
-    return Approved(name, "mm", MARKET.id, PlaceOrder(**order))  # type: ignore[arg-type]
+def buy(name: str = "mm-1", **changed: Any) -> Approved:
+    order: dict[str, Any] = {"asset": YES, "side": Side.BUY, "price": 5_000, "size": 10_000_000, **changed}
+    return Approved(ClientOrderId(name), "mm", MARKET.id, PlaceOrder(**order))
 
 
 async def test_credentials_are_created_and_derived_where_they_exist(script: Script, gateway: PolymarketGateway):
@@ -113,7 +118,7 @@ async def test_credentials_are_created_and_derived_where_they_exist(script: Scri
     assert gateway.credentials.api_key == "key-2"
 
 
-async def test_an_order_is_signed_without_a_request_and_posted_with_its_owner(script: Script, gateway: PolymarketGateway):
+async def test_an_order_is_signed_without_a_request_and_posted_by_its_owner(script: Script, gateway: PolymarketGateway):
     before = len(script.requests)
     (signed,) = await gateway.sign([buy(post_only=True)])
     assert len(script.requests) == before
@@ -181,7 +186,9 @@ async def test_a_refused_connection_proves_that_nothing_was_sent(script: Script)
     await transport.close()
 
 
-async def test_refused_credentials_are_derived_once_and_the_same_order_goes_again(script: Script, gateway: PolymarketGateway):
+async def test_refused_credentials_are_derived_once_and_the_same_order_goes_again(
+    script: Script, gateway: PolymarketGateway
+):
     (signed,) = await gateway.sign([buy()])
 
     async def only_the_new_key(request: web.Request, body: bytes) -> web.Response:
@@ -207,7 +214,7 @@ async def test_credentials_refused_twice_are_a_refusal(script: Script, gateway: 
 async def test_a_tick_refusal_teaches_the_tick_in_force(script: Script, gateway: PolymarketGateway):
     words = "order 0x1 is invalid. Price (0.573) breaks minimum tick size rule: 0.001"
     script.answers["/order"] = always({"error": words}, 400)
-    kind = {"price": 5_730, "size": 7_000_000, "time_in_force": TimeInForce.FAK}
+    kind: dict[str, Any] = {"price": 5_730, "size": 7_000_000, "time_in_force": TimeInForce.FAK}
     for expected in ("6998200", "6998250"):
         (signed,) = await gateway.sign([buy(**kind)])
         assert json.loads(signed.body)["order"]["takerAmount"] == expected
@@ -226,13 +233,13 @@ async def test_unknown_tokens_and_early_expiries_are_never_signed(gateway: Polym
 
 async def test_cancels_report_every_id(script: Script, gateway: PolymarketGateway):
     script.answers["/orders"] = always({"canceled": ["0x1"], "not_canceled": {"0x2": "already canceled or matched"}})
-    found = await gateway.cancel(["0x1", "0x2", "0x3"])
+    found = await gateway.cancel([OrderId(name) for name in ("0x1", "0x2", "0x3")])
     assert found.cancelled == ("0x1",)
     assert dict(found.refused) == {"0x2": "already canceled or matched", "0x3": "the answer does not name it"}
     assert json.loads(script.requests[-1][3]) == ["0x1", "0x2", "0x3"]
 
     script.answers["/order"] = always({"canceled": ["0x1"], "not_canceled": {}})
-    assert (await gateway.cancel(["0x1"])).cancelled == ("0x1",)
+    assert (await gateway.cancel([OrderId("0x1")])).cancelled == ("0x1",)
     assert json.loads(script.requests[-1][3]) == {"orderID": "0x1"}
 
     script.answers["/cancel-all"] = always({"canceled": ["0x1", "0x2"], "not_canceled": {}})
@@ -247,7 +254,7 @@ async def test_more_than_a_thousand_cancels_go_in_parts(script: Script, gateway:
         return web.json_response({"canceled": json.loads(body), "not_canceled": {}})
 
     script.answers["/orders"] = all_of_them
-    ids = [hex(number) for number in range(1_500)]
+    ids = [OrderId(hex(number)) for number in range(1_500)]
     assert (await gateway.cancel(ids)).cancelled == tuple(ids)
     assert script.paths().count("DELETE /orders") == 2
 
@@ -269,9 +276,10 @@ async def test_a_cancel_without_a_proper_answer_raises(
 
 
 def open_order(number: int, **changed: object) -> dict[str, object]:
-    return {"id": f"0x{number}", "status": "LIVE", "market": MARKET.id, "asset_id": YES, "side": "BUY", "price": "0.6000",
-            "original_size": "200.0000", "size_matched": "50.0", "created_at": 1703875200, "expiration": None,
-            "order_type": "GTC", **changed}  # fmt: skip
+    known = {"id": f"0x{number}", "status": "LIVE", "market": MARKET.id, "asset_id": YES, "side": "BUY",
+             "price": "0.6000", "original_size": "200.0000", "size_matched": "50.0", "created_at": 1703875200,
+             "expiration": None, "order_type": "GTC"}  # fmt: skip
+    return {**known, **changed}
 
 
 async def test_open_orders_are_read_page_by_page(script: Script, gateway: PolymarketGateway):
@@ -318,7 +326,8 @@ async def test_balances_are_base_units_by_token(script: Script, gateway: Polymar
     async def balance(request: web.Request, _body: bytes) -> web.Response:
         kind, token = request.query["asset_type"], request.query.get("token_id", "")
         assert request.query["signature_type"] == "0"
-        return web.json_response({"balance": {"COLLATERAL": "250500000"}.get(kind, "7" if token == YES else "8"), "allowances": {}})
+        units = "250500000" if kind == "COLLATERAL" else {str(YES): "7", str(NO): "8"}[token]
+        return web.json_response({"balance": units, "allowances": {}})
 
     script.answers["/balance-allowance"] = balance
     found = await gateway.balances([YES, NO])

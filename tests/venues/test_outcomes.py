@@ -6,7 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polycore import Approved, OrderState, PlaceOrder, Posted, Response, Side, SignedOrder, TimeInForce
+from polycore import (
+    Approved,
+    AssetId,
+    ClientOrderId,
+    MarketId,
+    OrderId,
+    OrderState,
+    PlaceOrder,
+    Posted,
+    Response,
+    Side,
+    SignedOrder,
+    TimeInForce,
+)
 from polycore.venues.polymarket.amounts import Amounts
 from polycore.venues.polymarket.errors import RefusalKind, refusal_kind
 from polycore.venues.polymarket.outcomes import Sent, batch_answers, one_answer
@@ -15,9 +28,9 @@ S = OrderState
 
 
 def sent(name: str = "0xAb", kind: TimeInForce = TimeInForce.GTC, side: Side = Side.BUY) -> Sent:
-    place = PlaceOrder("1", side, 5_000, 10_000_000, kind)
+    place = PlaceOrder(AssetId("1"), side, 5_000, 10_000_000, kind)
     given = Amounts(5_000_000, 10_000_000) if side is Side.BUY else Amounts(10_000_000, 5_000_000)
-    return Sent(SignedOrder(Approved("mm-1", "mm", "m", place), name, b"{}"), given)
+    return Sent(SignedOrder(Approved(ClientOrderId("mm-1"), "mm", MarketId("m"), place), OrderId(name), b"{}"), given)
 
 
 def answer(**changed: object) -> dict[str, object]:
@@ -163,7 +176,7 @@ def test_no_answer_raises_and_noise_proves_nothing(noise: bytes, status: int):
 
 def test_refusals_have_a_class_to_act_on():
     assert refusal_kind(400, "not enough balance / allowance") is RefusalKind.FUNDS
-    assert refusal_kind(400, "order 0x1 is invalid. Price (0.5) breaks minimum tick size rule: 0.01") is RefusalKind.TICK
+    assert refusal_kind(400, "order 0x1 is invalid. Price (0.5) breaks minimum tick size rule: 1") is RefusalKind.TICK
     assert refusal_kind(400, "invalid order version, please use the latest clob-client") is RefusalKind.VERSION
     assert refusal_kind(400, "'0x1' address banned") is RefusalKind.ACCOUNT
     assert refusal_kind(401, "who are you") is RefusalKind.CREDENTIALS

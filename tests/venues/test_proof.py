@@ -7,7 +7,17 @@ from collections.abc import Iterable
 import msgspec
 import pytest
 
-from polycore import BookDelta, BookSnapshot, Market, Outcome, RecordingError, Side, Trade
+from polycore import (
+    AssetId,
+    BookDelta,
+    BookSnapshot,
+    Market,
+    MarketId,
+    Outcome,
+    RecordingError,
+    Side,
+    Trade,
+)
 from polycore.recordings import read_lines, recordings_folder
 from polycore.venues.polymarket import verify, verify_changes
 from polycore.venues.polymarket.bookhash import BookHead, HashFacts, last_trade_text
@@ -16,6 +26,7 @@ from polycore.venues.polymarket.proof import BookProof
 
 TWELVE = "2026-05-19_12markets_market.jsonl"
 WINDOW = "2025-10-30_btc-updown-15m-1761786000_book_up.jsonl.gz"
+YES, M = AssetId("1"), MarketId("m")
 CHANGES = "2025-10-30_btc-updown-15m-1761786000_first_changes_up.jsonl"
 
 
@@ -26,8 +37,8 @@ def lines_of(name: str) -> list[bytes]:
 class View(msgspec.Struct):
     """A book as the core shows it."""
 
-    asset: str
-    market: str
+    asset: AssetId
+    market: MarketId
     bids: dict[int, int]
     asks: dict[int, int]
     tick: int
@@ -128,7 +139,7 @@ def test_live_proof_finds_a_last_trade_it_never_saw_and_learns_those_it_sees():
 
 
 def test_live_proof_cannot_tell_from_frames_without_a_hash():
-    view = View("1", "m", {}, {}, 100)
+    view = View(YES, M, {}, {}, 100)
     proof = BookProof()
     trade = b'{"event_type":"last_trade_price","asset_id":"1","price":"0.04","size":"1","side":"BUY"}'
     for frame in (b"PONG", b"{", b"[]", trade, b'{"event_type":"price_change","price_changes":[]}'):
@@ -136,10 +147,12 @@ def test_live_proof_cannot_tell_from_frames_without_a_hash():
 
 
 def test_facts_of_the_catalogue_enter_the_hash():
-    market = Market("m", "s", "q", Outcome("1", "Yes"), Outcome("2", "No"), 10, 15_000_000, neg_risk=True, version="v2")
-    view = View("1", "m", {100: 1_000_000}, {}, 10)
+    market = Market(
+        M, "s", "q", Outcome(YES, "Yes"), Outcome(AssetId("2"), "No"), 10, 15_000_000, neg_risk=True, version="v2"
+    )
+    view = View(YES, M, {100: 1_000_000}, {}, 10)
     facts = HashFacts("15", "0.001", True, "0.040", "v2")
-    wanted = BookHead("m", "1", "5", view.bids, view.asks).hash(facts)
+    wanted = BookHead(M, YES, "5", view.bids, view.asks).hash(facts)
     frame = json.dumps(
         {"event_type": "book", "market": "m", "asset_id": "1", "timestamp": "5", "hash": wanted, "bids": [], "asks": [],
          "last_trade_price": "0.040"}
@@ -151,7 +164,8 @@ def test_facts_of_the_catalogue_enter_the_hash():
 
 
 def test_last_trades_are_printed_with_three_decimals_or_four():
-    assert [last_trade_text(price) for price in (400, 3_700, 5_850, 12, 10_000)] == ["0.040", "0.370", "0.585", "0.0012", "1.000"]
+    texts = {400: "0.040", 3_700: "0.370", 5_850: "0.585", 12: "0.0012", 10_000: "1.000"}
+    assert {price: last_trade_text(price) for price in texts} == texts
 
 
 @pytest.mark.parametrize(
@@ -188,7 +202,7 @@ def test_trades_between_books_supply_the_last_trade_price():
     event = next(event for event in decode_market(second, 0) if isinstance(event, BookSnapshot))
     trade = Trade(event.market, event.asset, Side.BUY, 3_700, 1, 0, 0)
     frame = json.dumps(
-        {"event_type": "last_trade_price", "market": trade.market, "asset_id": trade.asset, "price": "0.37", "size": "1",
-         "side": "BUY", "timestamp": "1761786034000"}
+        {"event_type": "last_trade_price", "market": trade.market, "asset_id": trade.asset, "price": "0.37",
+         "size": "1", "side": "BUY", "timestamp": "1761786034000"}
     ).encode()  # fmt: skip
     assert verify([first, frame, second]).book_hashes_right == 2

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,9 @@ from hypothesis import strategies as st
 from polycore import (
     PRICE_ONE,
     Approved,
+    AssetId,
+    ClientOrderId,
+    MarketId,
     PlaceOrder,
     ProtocolViolation,
     Secret,
@@ -34,8 +38,12 @@ KEY = Secret(SIGNING["private_key"])
 WALLETS = {kind.value: kind for kind in WalletKind}
 
 
-def approved(side: Side, price: int, size: int, kind: TimeInForce = TimeInForce.GTC, post_only: bool = False) -> Approved:
-    return Approved("mm-1", "mm", "m", PlaceOrder("1", side, price, size, kind, post_only))
+def approved(
+    side: Side, price: int, size: int, kind: TimeInForce = TimeInForce.GTC, post_only: bool = False
+) -> Approved:
+    return Approved(
+        ClientOrderId("mm-1"), "mm", MarketId("m"), PlaceOrder(AssetId("1"), side, price, size, kind, post_only)
+    )
 
 
 @pytest.mark.parametrize("vector", [vector for vector in ROUNDING if vector["kind"] == "limit"], ids=str)
@@ -124,10 +132,10 @@ def test_l1_headers_are_the_official_clients():
 
 
 @pytest.mark.parametrize("vector", SIGNING["l2_hmac"], ids=lambda vector: vector["path"])
-def test_l2_signatures_are_the_official_clients(vector: dict[str, object]):
+def test_l2_signatures_are_the_official_clients(vector: dict[str, Any]):
     body = vector["body"]
     raw = body.encode() if isinstance(body, str) else b""
-    found = l2_signature(*(vector[name] for name in ("secret", "timestamp", "method", "path")), raw)  # type: ignore[arg-type]
+    found = l2_signature(vector["secret"], vector["timestamp"], vector["method"], vector["path"], raw)
     assert found == vector["signature"]
 
 

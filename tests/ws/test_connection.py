@@ -242,8 +242,18 @@ async def test_a_server_that_never_answers_the_upgrade_is_given_up(make_venue):
         settings = WSSettings(connect_seconds=0.1)
         connection = Connection(channel, Link("one", "market", 1, 0), WallClock(), print, print, settings)
         with pytest.raises(LinkError, match=r"did not complete the connection within 0\.1 s"):
-            await connection.open()
+            async with asyncio.timeout(2):
+                await connection.open()
         await connection.close()
+
+
+async def test_closing_does_not_wait_for_a_peer_that_reads_nothing(opened):
+    connection, venue, _, _ = opened
+    venue.sockets[0].transport.pause_reading()
+    connection.send([b"x" * 2**20] * 32)
+    async with asyncio.timeout(1):
+        await connection.close()
+        assert await connection.ended() == "closed by us"
 
 
 async def test_the_credentials_of_the_user_channel_reach_no_log(make_venue, caplog, until):

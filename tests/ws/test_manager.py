@@ -293,6 +293,32 @@ async def test_rest_polling_begins_when_no_socket_can_be_had_and_ends_when_one_i
     assert len(rig.polls) == polls
 
 
+async def test_a_rest_answer_that_comes_after_the_socket_is_dropped(make_venue, make_rig, until):
+    venue = await make_venue(1)
+    market = venue.markets[0]
+    rig, gate, answered = make_rig(venue.url), asyncio.Event(), []
+
+    async def slow(assets):
+        rig.polls.append(assets)
+        await gate.wait()
+        answered.append(assets)
+        now = rig.clock.monotonic()
+        return [BookSnapshot(market.id, token, {1000: 5}, {9000: 5}, 0, 2**62, now) for token in assets]
+
+    rig.manager._fetch_books = slow
+    venue.refuse = 503, {}
+    await rig.manager.start(venue.markets)
+    await until(lambda: rig.polls)
+    venue.mute = dict.fromkeys(market.assets, 1)
+    venue.refuse = None
+    await until(lambda: rig.links[-1].state is LinkState.UP)
+    gate.set()
+    await until(lambda: answered)
+    assert rig.cache.state(market.first.asset) == (BookState.SYNCING, "waiting for a snapshot")
+    await until(lambda: rig.live(market))
+    assert rig.believes(venue, market)
+
+
 async def test_a_rest_that_is_away_too_is_asked_again_and_ends_nothing(make_venue, make_rig, until):
     venue = await make_venue(3)
     venue.refuse = 503, {}

@@ -72,6 +72,7 @@ class Basket:
         """Whether the present repair waits for what it needs; it is sent, or given up, once."""
         self._repairs = [Phase.COMPLETING, Phase.UNWINDING]
         self._sent: dict[str, _Sent] = {}
+        self._reasons: set[str] = set()
 
     # ── Orders out ─────────────────────────────────────────────────────────────
 
@@ -127,6 +128,12 @@ class Basket:
         if known is None or not known.settlement.final:
             sent.fills[key] = fill
         return True
+
+    def is_news(self, reason: str) -> bool:
+        """Whether this reason was not given for another leg before: one cause refuses many."""
+        known = reason in self._reasons
+        self._reasons.add(reason)
+        return not known
 
     def give_up_on(self, tags_open: Iterable[str], sent_before: int) -> list[str]:
         """Count orders as never sent that are neither open nor answered; returns their tags."""

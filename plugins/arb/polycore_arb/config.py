@@ -68,7 +68,7 @@ class ArbitrageConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     ] = 180.0
     cooldown_seconds: Annotated[
         float, Meta(ge=0, description="no new basket on the same event for this long after one ended")
-    ] = 10.0
+    ] = 2.0
     log_seconds: Annotated[
         float, Meta(ge=0, description="why a set is not traded is logged on change, and at most this often")
     ] = 30.0

@@ -18,7 +18,7 @@ Only buying is looked at. Selling a token at ``b`` is buying the other at ``1 - 
 at more than 1 is a pair offered for less, and YES bids that add up to more than 1 are a no set at less than N - 1.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 
 from msgspec import Struct
@@ -110,7 +110,7 @@ def touch_edge(candidate: Candidate) -> Cost | NoTrade:
     """Profit of one set at the best asks, fees included; negative when it costs more than it pays."""
     empty = [leg.market.label(leg.asset) for leg in candidate.legs if not leg.asks]
     if empty:
-        return NoTrade("a leg has no offers by others", ", ".join(empty[:3]))
+        return NoTrade("a leg is not offered, or only behind our own quotes", ", ".join(empty[:3]))
     return candidate.payoff * PRICE_COST - sum(leg.cost(leg.asks[0][0]) for leg in candidate.legs)
 
 
@@ -144,7 +144,7 @@ def walk(candidate: Candidate, minimum_edge: Price, most: Size, depth_percent: i
 
 def mirrored(first: Depth, second: Depth) -> bool:
     """Whether two books are one book seen twice: YES at ``p`` is NO at ``1 - p``, size for size, on every level."""
-    return _flipped(first.bids) == second.asks and _flipped(first.asks) == second.bids
+    return flipped(first.bids) == second.asks and flipped(first.asks) == second.bids
 
 
 def no_edge(candidate: Candidate, edge: Cost) -> NoTrade:
@@ -156,26 +156,24 @@ def no_edge(candidate: Candidate, edge: Cost) -> NoTrade:
     return NoTrade(reason, f"asks {format_price(asks)}, with fees {cost:.4f}, pays {format_price(pays)}")
 
 
-def others(levels: Levels, own: Mapping[Price, Size]) -> Levels:
-    """Levels without our own size, so that we never trade with ourselves."""
-    if not own:
-        return levels
-    return tuple((price, left) for price, size in levels if (left := size - own.get(price, 0)) > 0)
+def reachable(asks: Levels, own: Iterable[Price]) -> Levels:
+    """Asks in front of our own best one: from there on we would trade with ourselves, seen in the book yet or not."""
+    wall = min(own, default=PRICE_ONE)
+    return tuple(level for level in asks if level[0] < wall)
 
 
-def own_offers(orders: Iterable[Order], asset: AssetId, side: Side) -> dict[Price, Size]:
-    """Our own open orders by price, as bids (BUY) or asks (SELL) on one token.
+def own_offers(orders: Iterable[Order], asset: AssetId) -> set[Price]:
+    """Prices of our own asks of a token: a SELL of it at ``p``, or a BUY of the other token at ``1 - p``.
 
-    A BUY of the other token at ``p`` is an ask on this one at ``1 - p``. ``orders`` are those of the token's market.
+    ``orders`` are those of the token's market.
     """
-    own: dict[Price, Size] = {}
-    for order in orders:
-        here = order.place.asset == asset
-        if (order.side if here else order.side.opposite) is side:
-            price = order.price if here else PRICE_ONE - order.price
-            own[price] = own.get(price, 0) + order.remaining
-    return own
+    return {
+        order.price if order.side is Side.SELL else PRICE_ONE - order.price
+        for order in orders
+        if (order.side is Side.SELL) == (order.place.asset == asset)
+    }
 
 
-def _flipped(levels: Levels) -> Levels:
+def flipped(levels: Levels) -> Levels:
+    """Bids of a token as asks of the other one, and the reverse."""
     return tuple((PRICE_ONE - price, size) for price, size in levels)

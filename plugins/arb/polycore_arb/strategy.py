@@ -40,8 +40,10 @@ from polycore_arb.sizing import BasketPlan
 from polycore_arb.watching import Watch, examine
 
 _SECOND = 1_000_000_000
-_LOOKS_A_SECOND = 50
-"""Sets looked at in full on each timer, in turn: the hook has a budget, and a run may watch thousands."""
+_LOOKS_A_SECOND = 2
+"""Sets looked at in full on each timer, in turn, to say why: the hook has a budget, and a run may watch thousands."""
+_GLANCES_A_SECOND = 100
+"""Sets whose best asks alone are added up on each timer, for those whose books are quiet."""
 
 
 class Arbitrage:
@@ -101,7 +103,7 @@ class Arbitrage:
         """Pass a leg's state to its basket, and take the basket's next step."""
         for basket in list(self._baskets.values()):
             if basket.hear_order(update):
-                if update.reason:
+                if update.reason and basket.is_news(update.reason):
                     context.log.info(
                         "basket %s: %s is %s: %s", basket.name, update.tag, update.state.value, update.reason
                     )
@@ -138,13 +140,17 @@ class Arbitrage:
 
     @hookimpl
     def on_timer(self, now: int, context: Context) -> Intents:
-        """Take the next step of every basket; look at the next sets in turn, and say why they are not bought."""
+        """Take the next step of every basket; look again at sets that paid, and at others in turn, to say why not."""
         orders: list[PlaceOrder] = []
         for basket in list(self._baskets.values()):
             orders += self._advance(basket, context)
-        for _ in range(min(_LOOKS_A_SECOND, len(self._rota))):
-            watch = self._rota[0]
-            self._rota.rotate(-1)
+        due = [
+            watch
+            for turn, watch in enumerate(self._rota)
+            if watch.seen_since or turn < _LOOKS_A_SECOND or (turn < _GLANCES_A_SECOND and watch.promising(context))
+        ]
+        self._rota.rotate(-_LOOKS_A_SECOND)
+        for watch in due:
             orders += self._look(watch, context)
         return orders
 

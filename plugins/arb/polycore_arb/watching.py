@@ -14,7 +14,6 @@ from polycore import (
     MarketId,
     MarketStatus,
     Money,
-    Side,
     format_price,
 )
 from polycore_arb.basket import Scope
@@ -26,12 +25,13 @@ from polycore_arb.detect import (
     Kind,
     Levels,
     NoTrade,
+    flipped,
     mirrored,
     no_edge,
     no_set,
-    others,
     own_offers,
     pair,
+    reachable,
     touch_edge,
     walk,
     yes_set,
@@ -91,18 +91,18 @@ def examine(watch: Watch, spendable: Money, context: Context, config: ArbitrageC
     obstacle = _obstacle(watch, markets, context, config)
     if obstacle is not None:
         return obstacle
+    if watch.kind is Kind.PAIR and (seen_twice := _mirror(markets[0], context)):
+        return seen_twice
     candidate = _candidate(watch.kind, markets, context)
     edge = touch_edge(candidate)
     if isinstance(edge, NoTrade):
         return edge
-    if watch.kind is Kind.PAIR:
-        artefact = _artefact(markets[0], candidate, edge, context)
-        if artefact is not None:
-            return artefact
     if edge < config.minimum_edge * PRICE_COST:
         return no_edge(candidate, edge)
     if edge > config.maximum_edge * PRICE_COST:
         return NoTrade("too good to be true: the data must be wrong", f"{edge / COST_ONE:.4f} a set")
+    if watch.kind is Kind.PAIR and not _same_moment(markets[0], context):
+        return NoTrade("its two books are of different moments")
     tranches = walk(candidate, config.minimum_edge, config.max_sets, config.depth_percent)
     return size_basket(candidate, tranches, spendable, config.minimum_profit)
 
@@ -128,7 +128,8 @@ def _obstacle(watch: Watch, markets: Sequence[Market], context: Context, config:
             of = context.cache.market_of(asset)
             state, cause = context.cache.state(asset)
             name = f"{of.slug} {of.label(asset)}" if of else asset
-            return NoTrade("a book is not proven fresh", f"{name}: {state.value} {cause}".rstrip())
+            why = f"{state.value} {cause}" if cause else f"{state.value} on a link without a recent proof"
+            return NoTrade("a book is not proven fresh", f"{name}: {why}")
     return None
 
 
@@ -143,27 +144,34 @@ def _candidate(kind: Kind, markets: Sequence[Market], context: Context) -> Candi
 
 
 def asks_of(asset: AssetId, market: Market, context: Context) -> Levels:
-    """What others offer of a token, best first."""
+    """What can be bought of a token without meeting an order of ours, best first."""
     depth = context.cache.get_order_book(asset)
-    own = own_offers(context.cache.open_orders(market=market.id), asset, Side.SELL)
-    return others(depth.asks, own) if depth else ()
+    own = own_offers(context.cache.open_orders(market=market.id), asset)
+    return reachable(depth.asks, own) if depth else ()
 
 
 def bids_of(asset: AssetId, market: Market, context: Context) -> Levels:
-    """What others bid for a token, best first."""
+    """What a token can be sold for without meeting an order of ours, best first.
+
+    A bid on a token is an ask of the other one, so the same rule holds in the mirror.
+    """
     depth = context.cache.get_order_book(asset)
-    own = own_offers(context.cache.open_orders(market=market.id), asset, Side.BUY)
-    return others(depth.bids, own) if depth else ()
+    if depth is None:
+        return ()
+    own = own_offers(context.cache.open_orders(market=market.id), market.other(asset))
+    return flipped(reachable(flipped(depth.bids), own))
 
 
-def _artefact(market: Market, candidate: Candidate, edge: int, context: Context) -> NoTrade | None:
-    """Tell one book seen twice from two prices: a venue that matches both tokens together shows the first only."""
+def _mirror(market: Market, context: Context) -> NoTrade | None:
+    """Tell one book seen twice from two: a venue that matches both tokens together shows the same book for each."""
+    first, second = (context.cache.get_order_book(asset) for asset in market.assets)
+    if first is None or second is None or not mirrored(first, second):
+        return None
+    best = [depth.asks[0][0] for depth in (first, second) if depth.asks]
+    sums = f"asks add up to {format_price(sum(best))}" if len(best) == 2 else "one side is empty"
+    return NoTrade("its two books mirror each other, so a pair costs 1 plus the spread", sums)
+
+
+def _same_moment(market: Market, context: Context) -> bool:
     first, second = (context.cache.get(asset) for asset in market.assets)
-    if first is None or second is None:
-        return NoTrade("a book is unknown")
-    if mirrored(first.depth(), second.depth()):
-        asks = format_price(sum(leg.asks[0][0] for leg in candidate.legs))
-        return NoTrade("its two books mirror each other, so a pair costs 1 plus the spread", f"asks add up to {asks}")
-    if edge > 0 and first.venue_time != second.venue_time:
-        return NoTrade("its two books are of different moments")
-    return None
+    return first is not None and second is not None and first.venue_time == second.venue_time

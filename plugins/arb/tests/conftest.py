@@ -7,8 +7,10 @@ Plugins import ``polycore`` alone. These tests go deeper (``polycore.cache``) be
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from polycore import (
     PRICE_ONE,
@@ -43,6 +45,9 @@ from polycore import (
 from polycore.cache.cache import GlobalMarketCache
 from polycore.cache.links import Link
 from polycore_arb import Arbitrage, ArbitrageConfig
+
+hypothesis_settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
+hypothesis_settings.load_profile("unhurried")
 
 Levels = dict[Price, Size]
 FEE = FeeSchedule(rate_millionths=40_000)
@@ -198,7 +203,7 @@ class World:
 
 @pytest.fixture
 def make_world() -> Callable[..., World]:
-    def make(offered: Sequence[Market] | None = None, **settings: object) -> World:
+    def make(offered: Sequence[Market] | None = None, **settings: Any) -> World:
         chosen = [market(name) for name in ("ann", "bob", "cat")] if offered is None else offered
         return World(ArbitrageConfig(**settings), chosen)
 

@@ -6,7 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polycore import PRICE_ONE, SIZE_ONE, AssetId, Depth, EventId, FeeSchedule, Market, MarketId, Outcome, Side
+from polycore import (
+    PRICE_ONE,
+    SIZE_ONE,
+    AssetId,
+    Depth,
+    EventId,
+    FeeSchedule,
+    Market,
+    MarketId,
+    Outcome,
+    PlaceOrder,
+    Side,
+)
 from polycore_arb.detect import (
     COST_ONE,
     Candidate,
@@ -15,14 +27,15 @@ from polycore_arb.detect import (
     NoTrade,
     mirrored,
     no_set,
-    others,
     own_offers,
     pair,
+    reachable,
     share_cost,
     touch_edge,
     walk,
     yes_set,
 )
+from polycore_arb.watching import bids_of
 
 FEES = st.builds(FeeSchedule, rate_millionths=st.integers(0, 250_000), exponent=st.integers(1, 2))
 
@@ -94,7 +107,8 @@ def depths(draw: st.DrawFn) -> Depth:
 
 
 def flip(depth: Depth) -> Depth:
-    return Depth(*(tuple((PRICE_ONE - p, s) for p, s in side) for side in (depth.asks, depth.bids)), 2)
+    bids, asks = (tuple((PRICE_ONE - p, s) for p, s in side) for side in (depth.asks, depth.bids))
+    return Depth(bids, asks, 2)
 
 
 @given(depths(), FEES)
@@ -117,7 +131,7 @@ def test_a_single_different_size_is_no_mirror(depth, data):
 def test_a_leg_without_offers_is_named():
     found = touch_edge(yes_set([(market(0, FeeSchedule()), ((4000, 1),)), (market(1, FeeSchedule()), ())]))
     assert isinstance(found, NoTrade)
-    assert found.reason == "a leg has no offers by others"
+    assert found.reason == "a leg is not offered, or only behind our own quotes"
 
 
 @pytest.mark.parametrize(("kind", "payoff"), [("yes", PRICE_ONE), ("no", 2 * PRICE_ONE)])
@@ -126,18 +140,21 @@ def test_what_a_set_of_three_pays(kind, payoff):
     assert (yes_set(legs) if kind == "yes" else no_set(legs)).payoff == payoff
 
 
-def test_our_own_offers_are_taken_out(make_world, make_market):
-    from polycore import PlaceOrder
-
+def test_nothing_is_reachable_at_or_behind_our_own_best_offer(make_world, make_market):
     world = make_world([make_market("ann")])
     yes, no = world.markets["ann"].assets
     places = [
-        PlaceOrder(yes, Side.SELL, 6000, 5 * SIZE_ONE),
+        PlaceOrder(yes, Side.SELL, 6200, 5 * SIZE_ONE),
         PlaceOrder(no, Side.BUY, 4000, 7 * SIZE_ONE),
         PlaceOrder(yes, Side.BUY, 3000, 9 * SIZE_ONE),
     ]
     orders = [world.track(place) for place in places]
-    assert own_offers(orders, yes, Side.SELL) == {6000: 12 * SIZE_ONE}
-    assert own_offers(orders, no, Side.SELL) == {7000: 9 * SIZE_ONE}
-    assert own_offers(orders, no, Side.BUY) == {4000: 12 * SIZE_ONE}
-    assert others(((6000, 12 * SIZE_ONE), (6100, 1)), {6000: 12 * SIZE_ONE}) == ((6100, 1),)
+    assert own_offers(orders, yes) == {6200, 6000}
+    assert own_offers(orders, no) == {7000}
+    levels = ((5900, 1), (6000, 12 * SIZE_ONE), (6100, 1))
+    assert reachable(levels, {6200, 6000}) == ((5900, 1),)
+    assert reachable(levels, {5950}) == ((5900, 1),), "ours need not show in the book yet"
+    assert reachable(levels, set()) == levels
+    world.book("ann", {2900: 1, 3000: 9, 3100: 5}, {6000: 7})
+    assert bids_of(yes, world.markets["ann"], world.context) == ((3100, 5),)
+    assert bids_of(no, world.markets["ann"], world.context) == ()

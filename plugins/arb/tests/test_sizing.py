@@ -60,7 +60,7 @@ def payouts(candidate: Candidate) -> Iterator[int]:
     markets = list({leg.market.id: leg.market for leg in candidate.legs}.values())
     outside = [None] if candidate.kind in (Kind.NO_SET, Kind.PAIR) else []
     for winner in [*markets, *outside]:
-        yield sum((leg.asset == leg.market.first.asset) == (leg.market is winner) for leg in candidate.legs)
+        yield sum(1 for leg in candidate.legs if (leg.asset == leg.market.first.asset) == (leg.market is winner))
 
 
 def cost_of(candidate: Candidate, plan: BasketPlan, at_limit: bool) -> int:
@@ -87,6 +87,7 @@ def test_a_basket_profits_in_every_state_of_the_world(candidate, edge, budget, p
     tranches = walk(candidate, edge, 200 * SIZE_ONE, percent)
     plan = size_basket(candidate, tranches, budget * MONEY_ONE, 1)
     assume(isinstance(plan, BasketPlan))
+    assert isinstance(plan, BasketPlan)
     paid = cost_of(candidate, plan, at_limit=False)
     worst = min(payouts(candidate)) * plan.size
     assert paid <= plan.cost <= budget * MONEY_ONE

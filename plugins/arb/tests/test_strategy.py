@@ -1,14 +1,12 @@
 """The hooks: what is bought, what is not and why, on a real cache."""
 
-import asyncio
 import logging
 
-import msgspec
 import pytest
 
 from polycore import (
-    PRICE_ONE,
     SIZE_ONE,
+    AssetId,
     CancelAll,
     ChangeKind,
     LinkChange,
@@ -19,6 +17,7 @@ from polycore import (
     Side,
     StopReason,
     TimeInForce,
+    parse_money,
 )
 
 
@@ -81,6 +80,15 @@ def test_one_book_seen_twice_is_named_and_nothing_is_placed(make_world, make_mar
         "will-up-win, pair: no trade: its two books mirror each other, so a pair costs 1 plus the spread "
         "(asks add up to 1.01)"
     ]
+
+
+def test_a_quote_of_our_own_on_the_only_level_does_not_hide_the_mirror(make_world, make_market, caplog):
+    world = make_world([make_market("up", None)])
+    world.track(PlaceOrder(AssetId("up-yes"), Side.SELL, 5000, shares(10)))
+    with caplog.at_level(logging.INFO):
+        world.book("up", {4900: shares(100)}, {5000: shares(10)})
+        world.wait(1)
+    assert "its two books mirror each other" in caplog.text
 
 
 def test_two_books_that_are_not_mirrors_can_offer_a_pair(make_world, make_market):
@@ -196,23 +204,25 @@ def test_nothing_is_opened_while_fills_cannot_be_heard(make_world):
     assert len(world.wait(1)) == 3
 
 
-def test_our_own_offers_are_not_bought(make_world):
+@pytest.mark.parametrize(("price", "bought"), [(6900, 0), (7000, 0), (6800, 3)])
+def test_a_quote_of_our_own_is_a_wall(make_world, price, bought):
+    """Our BUY of NO at 0.69 is an offer of YES at 0.31: buying there would meet it."""
     world = make_world()
     cheap_yes(world)
-    world.track(PlaceOrder("bob-no", Side.BUY, 6900, shares(100)))
-    assert world.wait(1) == []
+    world.track(PlaceOrder(AssetId("bob-no"), Side.BUY, price, shares(10)))
+    assert len(world.wait(1)) == bought
 
 
 def test_money_that_is_spent_is_not_spent_again(make_world):
     world = make_world(cooldown_seconds=0.0)
-    world.inventory.cash = -parse("480")
+    world.inventory.cash = -parse_money("480")
     cheap_yes(world)
     orders = world.wait(1)
     assert {order.size for order in orders} == {shares(20)}
 
 
 def test_no_second_basket_on_an_event_while_one_is_open_nor_while_it_cools_down(make_world):
-    world = make_world()
+    world = make_world(cooldown_seconds=10.0)
     cheap_yes(world)
     first = world.wait(1)
     cheap_yes(world, size=200)
@@ -243,21 +253,3 @@ def test_stop_tells_of_baskets_left_open(make_world, caplog):
     world.wait(1)
     assert world.strategy.on_stop(world.context, StopReason.INTERRUPTED) == CancelAll()
     assert "basket arb-1 is left open, opening: 0 sets held" in caplog.text
-
-
-def test_selected_markets_are_all_that_were_found(make_world):
-    world = make_world()
-
-    class Empty:
-        async def find(self, selectors):
-            return []
-
-    assert asyncio.run(world.strategy.select_markets(Empty(), world.context)) == []
-    assert PRICE_ONE == 10_000
-    assert msgspec.structs.replace(world.markets["ann"], slug="x").slug == "x"
-
-
-def parse(text: str) -> int:
-    from polycore import parse_money
-
-    return parse_money(text)

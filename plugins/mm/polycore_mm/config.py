@@ -20,6 +20,9 @@ class MarketMakerConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only
         tuple[str, ...],
         Meta(min_length=1, description="slugs, market ids, event:SLUG, tag:NAME, or * for all on offer"),
     ] = ("*",)
+    quote_events: Annotated[
+        bool, Meta(description="also quote markets of events with one winner, whose risks are counted apart here")
+    ] = False
 
     # Size and limits
     size: Annotated[Shares, Meta(description="shares to show on each side")] = Shares("20")

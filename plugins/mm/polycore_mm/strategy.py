@@ -35,6 +35,8 @@ from polycore_mm.requoting import Moment, resting, settle
 
 _SECOND = 1_000_000_000
 _LONGEST_PAUSE_SECONDS = 60.0
+_MARKETS_A_SECOND = 4
+"""Markets asked for anew on each timer, in turn: the hook has a budget, and a run may quote hundreds."""
 
 
 class MarketMaker:
@@ -44,6 +46,7 @@ class MarketMaker:
         self._config = config
         self._markets: dict[MarketId, _Quoting] = {}
         self._blind: dict[str, str] = {}
+        self._turn = 0
 
     # ── Hooks ──────────────────────────────────────────────────────────────────
 
@@ -80,7 +83,9 @@ class MarketMaker:
             quoting.rejections = min(quoting.rejections + 1, 10)
             for side in (quoting.bid, quoting.ask):
                 side.hold(context.clock.monotonic(), pause)
-            context.log.warning("%s: order rejected, nothing new for %g s: %s", update.market, pause, update.reason)
+            market = context.cache.market(update.market)
+            name = market.slug if market else update.market
+            context.log.warning("%s: order rejected, nothing new for %g s: %s", name, pause, update.reason)
         return None
 
     @hookimpl
@@ -106,13 +111,23 @@ class MarketMaker:
 
     @hookimpl
     def on_timer(self, now: int, context: Context) -> Intents:
-        """Notice what no event tells: a book gone stale, an end that comes near, a cool-down that is over.
+        """Notice what no event tells: a book gone stale, an end that comes near, a patience that is over.
 
-        Quotes are asked for anew each time. That costs nothing when they rest, and makes good what got lost on the way.
+        A few markets in turn are asked for anew: it costs nothing when their quotes rest, and makes good what was lost.
         """
-        for quoting in self._markets.values():
-            quoting.asked = None
-        return self._requote_all(context)
+        markets = [market for key in self._markets if (market := context.cache.market(key)) is not None]
+        start = self._turn % max(len(markets), 1)
+        self._turn = start + _MARKETS_A_SECOND
+        intents: list[SetQuotes] = []
+        for index, market in enumerate(markets):
+            quoting = self._quoting(market.id)
+            if (index - start) % len(markets) < _MARKETS_A_SECOND:
+                quoting.asked = None
+            elif not quoting.unsettled and self._obstacle(market, context) is None:
+                continue
+            if (intent := self._requote(market, context)) is not None:
+                intents.append(intent)
+        return intents
 
     @hookimpl
     def on_stop(self, context: Context, reason: StopReason) -> Intents:
@@ -131,7 +146,8 @@ class MarketMaker:
         bid = ask = None
         if isinstance(wanted, Plan):
             bid, ask = self._settle(wanted, quoting, market, context)
-        quoting.explain(_explanation(wanted, bid, ask), market, context, self._config.log_seconds)
+            quoting.unsettled = (bid, ask) != (wanted.bid, wanted.ask)
+        quoting.explain(_explanation(wanted), market, context, self._config.log_seconds)
         asked = SetQuotes(market.first.asset, (bid,) if bid else (), (ask,) if ask else ())
         if asked == quoting.asked:
             return None
@@ -159,12 +175,15 @@ class MarketMaker:
     def _obstacle(self, market: Market, context: Context) -> NoQuote | None:
         if market.status is not MarketStatus.OPEN:
             return NoQuote(f"the market is {market.status.value}")
+        if market.event is not None and not self._config.quote_events:
+            return NoQuote("the market is one of an event with one winner", "quote_events is off")
         if self._blind:
             return NoQuote("fills cannot be heard", ", ".join(f"{link}: {why}" for link, why in self._blind.items()))
         for outcome in (market.first, market.second):
             if context.cache.is_stale(outcome.asset):
                 state, cause = context.cache.state(outcome.asset)
-                return NoQuote("the book is not proven fresh", f"{outcome.label}: {state.value} {cause}".rstrip())
+                why = f"{state.value} {cause}" if cause else f"{state.value} on a link without a recent proof"
+                return NoQuote("the book is not proven fresh", f"{outcome.label}: {why}")
         last = market.end_time - round(self._config.stop_before_end_seconds * _SECOND)
         if market.end_time and context.clock.wall() >= last:
             return NoQuote("the market is about to end, or should have")
@@ -217,15 +236,20 @@ class _Side:
 
 
 class _Quoting:
-    """Memory of one market. ``asked`` is the last intent, ``None`` when it must be said anew."""
+    """Memory of one market.
 
-    __slots__ = ("ask", "asked", "bid", "explained", "explained_time", "rejections")
+    ``asked`` is the last intent, ``None`` when it must be said anew. ``unsettled`` when patience holds back from what
+    is wanted, so that time alone may change the quotes.
+    """
+
+    __slots__ = ("ask", "asked", "bid", "explained", "explained_time", "rejections", "unsettled")
 
     def __init__(self) -> None:
         self.bid = _Side()
         self.ask = _Side()
         self.asked: SetQuotes | None = None
         self.rejections = 0
+        self.unsettled = False
         self.explained: str | None = None
         self.explained_time = 0
 
@@ -240,19 +264,12 @@ class _Quoting:
         context.log.info("%s: %s", market.slug, why)
 
 
-def _explanation(wanted: Plan | NoQuote, bid: Quote | None, ask: Quote | None) -> NoQuote:
-    """Why a side is missing, whichever step dropped it."""
+def _explanation(wanted: Plan | NoQuote) -> NoQuote:
+    """Why there is no quote, or which side is missing and why; patience is no reason worth a line."""
     if isinstance(wanted, NoQuote):
         return NoQuote(f"not quoting: {wanted.reason}", wanted.detail)
-    if bid and ask:
+    missing = [(name, why) for name, why in (("bid", wanted.bid), ("ask", wanted.ask)) if isinstance(why, NoQuote)]
+    if not missing:
         return NoQuote("quoting both sides")
-    sides = (("bid", bid, wanted.bid), ("ask", ask, wanted.ask))
-    missing = [
-        (name, planned if isinstance(planned, NoQuote) else NoQuote("waiting after a fill or a rejection"))
-        for name, quote, planned in sides
-        if quote is None
-    ]
-    return NoQuote(
-        "; ".join(f"no {name}: {why.reason}" for name, why in missing),
-        "; ".join(why.detail for _, why in missing if why.detail),
-    )
+    reasons = "; ".join(f"no {name}: {why.reason}" for name, why in missing)
+    return NoQuote(reasons, "; ".join(why.detail for _, why in missing if why.detail))

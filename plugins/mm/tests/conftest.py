@@ -6,8 +6,10 @@ Plugins import ``polycore`` alone. These tests go deeper (``polycore.cache``) be
 
 import logging
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from polycore import (
     PRICE_ONE,
@@ -42,6 +44,9 @@ from polycore import (
 from polycore.cache.cache import GlobalMarketCache
 from polycore.cache.links import Link
 from polycore_mm import MarketMaker, MarketMakerConfig
+
+hypothesis_settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
+hypothesis_settings.load_profile("unhurried")
 
 Levels = dict[Price, Size]
 YES, NO = AssetId("yes"), AssetId("no")
@@ -147,7 +152,7 @@ class World:
 
 @pytest.fixture
 def make_world() -> Callable[..., World]:
-    def make(market: Market | None = None, **settings: object) -> World:
+    def make(market: Market | None = None, **settings: Any) -> World:
         made = market or Market(MarketId("m"), "will-it", "Will it?", Outcome(YES, "Yes"), Outcome(NO, "No"))
         return World(MarketMakerConfig(**settings), made)
 

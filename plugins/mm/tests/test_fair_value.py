@@ -19,6 +19,12 @@ def depths(draw: st.DrawFn) -> Depth:
     return Depth(bids, asks, 2)
 
 
+def valued(depth: Depth, own: OwnLevels = NOTHING, levels: int = 3, dust: int = 0) -> FairValue:
+    value = fair_value(depth, own, levels=levels, dust=dust)
+    assert isinstance(value, FairValue)
+    return value
+
+
 @given(depths(), st.integers(1, 5))
 def test_value_lies_between_the_best_prices(depth, levels):
     value = fair_value(depth, NOTHING, levels=levels, dust=0)
@@ -30,7 +36,7 @@ def test_value_lies_between_the_best_prices(depth, levels):
 @given(depths(), SIZES)
 def test_more_size_on_the_bid_never_lowers_the_value(depth, more):
     heavier = Depth(((depth.bids[0][0], depth.bids[0][1] + more), *depth.bids[1:]), depth.asks, 2)
-    before, after = (fair_value(d, NOTHING, levels=3, dust=0) for d in (depth, heavier))
+    before, after = valued(depth), valued(heavier)
     assert after.log_odds >= before.log_odds - 1e-9
 
 
@@ -53,7 +59,7 @@ def test_our_own_orders_change_nothing(depth, data):
 
 def test_weighted_mid_leans_towards_the_smaller_side():
     depth = Depth(((5000, 30 * SIZE_ONE),), ((5100, 10 * SIZE_ONE),), 2)
-    assert round(fair_value(depth, NOTHING, levels=3, dust=0).price, 6) == 5075
+    assert round(valued(depth).price, 6) == 5075
 
 
 def test_dust_in_front_is_skipped():
@@ -71,7 +77,9 @@ def test_a_side_of_nothing_but_our_own_order_is_empty():
 
 def test_a_crossed_book_has_no_value():
     depth = Depth(((5100, SIZE_ONE),), ((5100, SIZE_ONE),), 2)
-    assert fair_value(depth, NOTHING, levels=3, dust=0).reason == "the book is crossed"
+    found = fair_value(depth, NOTHING, levels=3, dust=0)
+    assert isinstance(found, NoQuote)
+    assert found.reason == "the book is crossed"
 
 
 def test_orders_on_either_token_are_counted_in_the_first_outcome(make_world):

@@ -12,7 +12,6 @@ from polycore_mm.fair_value import FairValue, NoQuote, log_odds, price_of
 from polycore_mm.quoting import SIZE_STEP, Grid, Plan, half_spread, plan, skew, tapered
 
 TICKS = st.sampled_from([10, 25, 50, 100])
-OPEN = {"min_price": PriceValue("0.0001"), "max_price": PriceValue("0.9999"), "max_spread": PriceValue("1")}
 
 
 @st.composite
@@ -29,7 +28,9 @@ def configs(draw: st.DrawFn) -> MarketMakerConfig:
         touch_ticks=draw(st.integers(-1, 5)),
         gamma=draw(st.floats(0, 0.1)),
         max_skew=draw(st.floats(0, 3)),
-        **OPEN,
+        min_price=PriceValue("0.0001"),
+        max_price=PriceValue("0.9999"),
+        max_spread=PriceValue("1"),
     )
 
 
@@ -46,14 +47,19 @@ def situations(draw: st.DrawFn) -> tuple[FairValue, Best, Grid]:
     return FairValue(log_odds(middle), bid, ask), Best(own_bid, SIZE_ONE, own_ask, SIZE_ONE), Grid(tick, 5 * SIZE_ONE)
 
 
+def planned(value: FairValue, position: int, best: Best, grid: Grid, config: MarketMakerConfig) -> Plan:
+    wanted = plan(value, position, best, grid, config)
+    assert isinstance(wanted, Plan)
+    return wanted
+
+
 POSITIONS = st.integers(-2_000, 2_000).map(lambda count: count * SIZE_ONE)
 
 
 @given(situations(), POSITIONS, configs())
 def test_quotes_never_cross_the_book_each_other_or_the_reservation_price(situation, position, config):
     value, best, grid = situation
-    wanted = plan(value, position, best, grid, config)
-    assert isinstance(wanted, Plan)
+    wanted = planned(value, position, best, grid, config)
     prices = []
     for quote in (wanted.bid, wanted.ask):
         if isinstance(quote, NoQuote):
@@ -81,7 +87,7 @@ def test_quotes_never_cross_the_book_each_other_or_the_reservation_price(situati
 @given(situations(), POSITIONS, POSITIONS, configs())
 def test_a_longer_position_never_raises_a_price_or_the_size_of_the_bid(situation, one, other, config):
     value, best, grid = situation
-    short, long = (plan(value, q, best, grid, config) for q in sorted((one, other)))
+    short, long = (planned(value, q, best, grid, config) for q in sorted((one, other)))
     assert long.reservation <= short.reservation
     if isinstance(long.bid, Quote) and isinstance(short.bid, Quote):
         assert long.bid.price <= short.bid.price
@@ -111,17 +117,17 @@ def test_a_fill_of_any_quote_never_carries_the_position_past_its_cap(position, c
 @given(situations(), POSITIONS, configs())
 def test_the_mirror_image_of_a_market_is_quoted_as_the_mirror_image(situation, position, config):
     value, best, grid = situation
-    turned = plan(
+    turned = planned(
         FairValue(-value.log_odds, PRICE_ONE - value.ask, PRICE_ONE - value.bid),
         -position,
         Best(PRICE_ONE - best.ask, best.ask_size, PRICE_ONE - best.bid, best.bid_size),
         grid,
         config,
     )
-    straight = plan(value, position, best, grid, config)
+    straight = planned(value, position, best, grid, config)
     for mine, theirs in ((straight.bid, turned.ask), (straight.ask, turned.bid)):
         assert isinstance(mine, Quote) == isinstance(theirs, Quote)
-        if isinstance(mine, Quote):
+        if isinstance(mine, Quote) and isinstance(theirs, Quote):
             # The two ways round differ by rounding of the last bit of a float: one tick at most.
             assert abs(mine.price - (PRICE_ONE - theirs.price)) <= grid.tick
             assert mine.size == theirs.size
@@ -142,14 +148,15 @@ def test_the_exact_hold_to_resolution_skew_is_gamma_times_the_position():
 
 def test_no_quotes_outside_the_price_band_or_in_a_wide_book():
     best, grid, config = Best(200, 1, 300, 1), Grid(100, SIZE_ONE), MarketMakerConfig()
-    assert plan(FairValue(log_odds(250), 200, 300), 0, best, grid, config).reason.endswith("outside the price band")
+    low = plan(FairValue(log_odds(250), 200, 300), 0, best, grid, config)
+    assert low == NoQuote("the fair value is outside the price band", "0.0250")
     wide = FairValue(log_odds(5000), 4000, 6000)
-    assert plan(wide, 0, Best(4000, 1, 6000, 1), grid, config).reason == "the book is too wide"
+    assert plan(wide, 0, Best(4000, 1, 6000, 1), grid, config) == NoQuote("the book is too wide", "spread 0.2")
 
 
 def test_at_the_soft_cap_only_the_reducing_side_is_quoted():
     value, best = FairValue(log_odds(5000), 4900, 5100), Best(4900, 1, 5100, 1)
-    wanted = plan(value, 100 * SIZE_ONE, best, Grid(100, 5 * SIZE_ONE), MarketMakerConfig())
+    wanted = planned(value, 100 * SIZE_ONE, best, Grid(100, 5 * SIZE_ONE), MarketMakerConfig())
     assert wanted.bid == NoQuote("the position is at its cap", "size 0, minimum 5")
     assert isinstance(wanted.ask, Quote)
     assert wanted.ask.size == 20 * SIZE_ONE

@@ -11,6 +11,7 @@ from polycore import (
     AssetId,
     CancelAll,
     ChangeKind,
+    EventId,
     LinkChange,
     LinkState,
     MarketChange,
@@ -173,6 +174,23 @@ def test_a_market_that_is_not_open_is_not_quoted(make_world, kind):
     change = MarketChange(world.market.id, kind)
     world.cache.apply(change, None, set())
     assert world.strategy.on_market_change(change, world.context) == NOTHING
+
+
+def test_a_market_of_an_event_is_quoted_only_on_request(make_world):
+    one = make_world().market
+    member = msgspec.structs.replace(one, event=EventId("race"), event_complete=True)
+    assert make_world(member).book(*BOOK) == [NOTHING]
+    assert make_world(member, quote_events=True).book(*BOOK) == [BOTH]
+
+
+def test_the_timer_moves_a_quote_whose_patience_is_over(make_world):
+    world = make_world(quote_life_seconds=30.0)
+    world.strategy._turn = 0
+    world.rest_as_asked(world.book(*BOOK)[0])
+    higher = {5100: shares(100), 5000: shares(100)}, {5300: shares(100), 5400: shares(100)}
+    assert world.book(*higher)[0].bids == BOTH.bids, "two ticks too far, but young"
+    assert world.wait(29)[0].bids == BOTH.bids
+    assert world.wait(2)[0].bids == (Quote(5100, shares(20)),)
 
 
 def test_a_resolved_market_is_left(make_world):

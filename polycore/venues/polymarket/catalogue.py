@@ -6,6 +6,7 @@ found and tradable: a basket over a part of an event is a bet, not an arbitrage.
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TypeVar
@@ -156,14 +157,16 @@ class _Found:
             raise ProtocolViolation(f"market {market.slug or market.condition_id} cannot be read: {error}") from error
 
     def describe(self, event: GammaEvent) -> None:
-        """Learn all members of an event. An augmented one has outcomes that are not listed and is never complete."""
+        """Learn all members of an event. It is never complete with a member that cannot be read, nor when augmented:
+        then some of its outcomes are not listed."""
         name = event_id(event)
         if name is None:
             return
         self._described.add(name)
         if event.neg_risk and not event.neg_risk_augmented and event.markets is not None:
-            members = (_decode(raw, GammaMarket) for raw in event.markets)
-            self._members[name] = frozenset(market_id(member.condition_id) for member in members)
+            with suppress(ProtocolViolation):
+                members = [_decode(raw, GammaMarket) for raw in event.markets]
+                self._members[name] = frozenset(market_id(member.condition_id) for member in members)
 
     def incomplete_events(self) -> list[str]:
         """Neg-risk events of found markets of which only the name is known."""

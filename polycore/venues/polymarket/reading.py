@@ -12,7 +12,7 @@ from polycore.venues.polymarket.wire import Text, decode_anything
 
 UNKNOWN_KIND = "unknown event type"
 
-_SECONDS_END = 100_000_000_000
+SECONDS_END = 100_000_000_000
 """A time below this is in seconds: as milliseconds it would be before 1973."""
 _NAMED = re.compile(rb'"asset_id"\s*:\s*"?(\d{1,78})')
 _MOST_NAMED = 1_000
@@ -36,12 +36,8 @@ def nanoseconds(value: Text) -> int:
         return 0
     if not (read.isascii() and read.isdecimal() and len(read) <= 16):
         raise ValueError(f"time {read!r} is neither milliseconds nor seconds")
-    return scale_time(int(read))
-
-
-def scale_time(moment: int) -> int:
-    """Nanoseconds of a time in milliseconds, or in seconds where it is too small for milliseconds."""
-    return moment * (1_000_000 if moment >= _SECONDS_END else 1_000_000_000)
+    moment = int(read)
+    return moment * 1_000_000 if moment >= SECONDS_END else moment * 1_000_000_000
 
 
 def price(value: Text, field: str = "price") -> Price:

@@ -37,14 +37,15 @@ class Change(Struct, gc=False):
 class MarketFrame(Struct, gc=False):
     """Any message of the market channel. ``timestamp`` is a text on the wire and becomes an integer when decoded.
 
-    One struct with defaults: ``event_type`` comes last on the wire, which makes a tagged union cost a third more.
+    One struct with defaults: ``event_type`` comes last on the wire, which makes a tagged union cost a third more. Fields
+    are in the wire order of ``price_change``, which the decoder walks along.
     """
 
-    event_type: str = ""
     market: MarketId = MarketId("")
-    asset_id: AssetId = AssetId("")
-    timestamp: int = 0
     price_changes: list[Change] | None = None
+    timestamp: int = 0
+    event_type: str = ""
+    asset_id: AssetId = AssetId("")
     bids: list[Level] | None = None
     asks: list[Level] | None = None
     tick_size: PriceText | None = None

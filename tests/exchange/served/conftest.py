@@ -5,6 +5,7 @@ import json
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -160,27 +161,38 @@ class Client:
 
     def order(
         self, on: Market, side: Side, price: str, shares: int, *, asset: AssetId | None = None, kind: str = "GTC",
-        post_only: bool = False, salt: int = 1, **changes: Any,
+        post_only: bool = False, salt: int = 1, wallet: str = "", wallet_kind: int = 0, **changes: Any,
     ) -> dict[str, Any]:  # fmt: skip
-        """The body of ``POST /order``; ``changes`` alter the order after it was signed."""
+        """The body of ``POST /order``, for the key's own account or ``wallet``; ``changes`` alter it once signed."""
         size = shares * SIZE_ONE
         money = notional(parse_price(price), size)
         owner = parse_address(self.address)
         token = asset or on.first.asset
         amounts = (money, size) if side is Side.BUY else (size, money)
+        maker = wallet or self.address
         fields = OrderFields(
-            salt, owner, owner, int(token), *amounts, 0 if side is Side.BUY else 1, 0, 1, bytes(32), bytes(32)
+            salt=salt,
+            maker=parse_address(maker),
+            signer=owner,
+            token=int(token),
+            maker_amount=amounts[0],
+            taker_amount=amounts[1],
+            side=0 if side is Side.BUY else 1,
+            signature_type=wallet_kind,
+            timestamp=1,
+            metadata=bytes(32),
+            builder=bytes(32),
         )
         digest = order_digest(fields, exchange_domain(neg_risk=on.neg_risk, version=on.version))
         order = {
             "salt": salt,
-            "maker": self.address,
+            "maker": maker,
             "signer": self.address,
             "tokenId": token,
             "makerAmount": str(amounts[0]),
             "takerAmount": str(amounts[1]),
             "side": side.value,
-            "signatureType": 0,
+            "signatureType": wallet_kind,
             "timestamp": "1",
             "metadata": "0x" + "00" * 32,
             "builder": "0x" + "00" * 32,
@@ -189,6 +201,38 @@ class Client:
         }
         body = {"deferExec": False, "order": order | changes, "orderType": kind, "owner": self.credentials["apiKey"]}
         return body | {"postOnly": True} if post_only else body
+
+
+class Socket:
+    """A client's end of a channel."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self.socket = socket
+
+    async def send(self, frame: object) -> None:
+        await self.socket.send_str(frame if isinstance(frame, str) else json.dumps(frame))
+
+    async def raw(self) -> str:
+        return await self.socket.receive_str(timeout=3)
+
+    async def next(self) -> Any:
+        return json.loads(await self.raw())
+
+    async def until(self, kind: str) -> Any:
+        while True:
+            message = await self.next()
+            if isinstance(message, dict) and message["event_type"] == kind:
+                return message
+
+    async def quiet(self) -> None:
+        """Nothing comes before the answer to a PING."""
+        await self.send("PING")
+        assert await self.raw() == "PONG"
+
+    async def closed(self) -> tuple[int, str]:
+        message = await self.socket.receive(timeout=3)
+        assert message.type is aiohttp.WSMsgType.CLOSE, message
+        return message.data, str(message.extra)
 
 
 @pytest.fixture
@@ -240,6 +284,19 @@ async def trader(client: Client) -> Client:
     status, body = await client.log_in()
     assert status == 200, body
     return client
+
+
+@pytest.fixture
+def connect(client):
+    @asynccontextmanager
+    async def connect(channel: str, *frames: object) -> AsyncIterator[Socket]:
+        async with client.session.ws_connect(f"{client.url}/ws/{channel}") as socket:
+            opened = Socket(socket)
+            for frame in frames:
+                await opened.send(frame)
+            yield opened
+
+    return connect
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -136,7 +138,7 @@ async def test_crossing_order_trades_and_settles(sdk, maker, plain):
         posted = await sdk.post_order(order)
         assert (posted.ok, posted.status) == (True, "matched")
         assert (posted.making_amount, posted.taking_amount) == (Decimal("8.4"), Decimal(20))
-        statuses = []
+        statuses: list[str] = []
         while not statuses or statuses[-1] != "CONFIRMED":
             trade = await next_event(events, "trade")
             assert (trade.id, trade.taker_order_id) == (posted.trade_ids[0], posted.order_id)
@@ -226,3 +228,15 @@ async def test_heartbeats_form_a_chain(eoa):
     first = await eoa.send_order_heartbeat()
     second = await eoa.send_order_heartbeat(heartbeat_id=first.heartbeat_id)
     assert first.heartbeat_id != second.heartbeat_id
+
+
+@pytest.mark.repository
+async def test_example_of_the_documentation_runs(served, capsys):
+    page = (Path(__file__).parents[3] / "docs" / "official-client.md").read_text()
+    code = page.split("```python")[1].split("```")[0]
+    names: dict[str, Any] = {}
+    exec(code.replace("http://127.0.0.1:8930", served.url).replace("asyncio.run(main())", ""), names)  # noqa: S102
+    await names["main"]()
+    printed = capsys.readouterr().out
+    assert "status='live'" in printed
+    assert "canceled=('0x" in printed

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from typing import Any
 
 import msgspec
 import pytest
@@ -117,7 +118,8 @@ async def test_gamma_finds_markets_by_every_filter(client, plain, neg_risk, seco
 
 
 async def test_gamma_pages_by_cursor(client):
-    slugs, cursor = [], {}
+    slugs: list[str] = []
+    cursor: dict[str, str] = {}
     while True:
         page = await client.get("/gamma/markets/keyset", limit="4", **cursor)
         slugs += [market["slug"] for market in page["markets"]]
@@ -232,7 +234,7 @@ async def test_matched_order_answers_with_what_moved(trader, maker, plain, serve
     assert (await trader.signed("GET", "/data/trades", query={"after": "soon"}))[0] == 400
 
 
-REFUSALS = {
+REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     "bytes flipped in the amount": ({"makerAmount": "6000000"}, "invalid signature"),
     "another maker": ({"maker": "0x" + "22" * 20}, "invalid signature"),
     "another signer": (
@@ -263,11 +265,29 @@ async def test_order_signed_for_the_other_contract_is_refused(trader, plain, neg
     assert (await trader.signed("POST", "/order", trader.order(neg_risk[0], Side.BUY, "0.5", 10)))[0] == 200
 
 
-async def test_order_for_someone_elses_wallet_is_refused(client, trader, plain):
+async def test_orders_spend_from_the_keys_own_wallets_only(client, trader, plain):
     stranger = type(client)(client.url, client.session, bytes([7]) * 32)
-    theirs = checksum_address(wallets_of(parse_address(stranger.address))[SignatureType.SAFE][0])
-    body = trader.order(plain, Side.BUY, "0.5", 10, maker=theirs, signatureType=2)
-    assert (await trader.signed("POST", "/order", body))[1] == {"error": "invalid signature"}
+    for number, kind in enumerate((SignatureType.PROXY, SignatureType.SAFE, SignatureType.EOA)):
+        (own,), (theirs,) = (wallets_of(parse_address(who.address))[kind] for who in (trader, stranger))
+        for wallet, status in ((own, 200), (theirs, 400)):
+            body = trader.order(
+                plain, Side.BUY, "0.2", 10, wallet=checksum_address(wallet), wallet_kind=kind, salt=number
+            )
+            found, answer = await trader.signed("POST", "/order", body)
+            assert (found, answer.get("error")) == (status, "invalid signature" if status == 400 else None)
+    assert len((await trader.signed("GET", "/data/orders"))[1]["data"]) == 3
+
+
+async def test_orders_of_others_cannot_be_read_or_cancelled(client, trader, plain):
+    stranger = type(client)(client.url, client.session, bytes([7]) * 32)
+    await stranger.log_in()
+    _, placed = await trader.signed("POST", "/order", trader.order(plain, Side.BUY, "0.2", 10))
+    order = placed["orderID"]
+    assert (await stranger.signed("GET", f"/data/order/{order}"))[0] == 404
+    assert (await stranger.signed("GET", "/data/orders"))[1]["data"] == []
+    for path, body in (("/order", {"orderID": order}), ("/orders", [order]), ("/cancel-all", None)):
+        assert (await stranger.signed("DELETE", path, body))[1]["canceled"] == []
+    assert (await trader.signed("GET", f"/data/order/{order}"))[1]["status"] == "LIVE"
 
 
 async def test_order_owner_must_be_the_key(trader, plain):
@@ -282,6 +302,8 @@ async def test_matching_rules_speak_the_venues_words(trader, maker, plain):
     assert (await trader.signed("POST", "/order", order))[0] == 200
     status, body = await trader.signed("POST", "/order", order)
     assert (status, body["error"].endswith("is invalid. Duplicated.")) == (400, True)
+    (kept,) = (await trader.signed("GET", "/data/orders"))[1]["data"]
+    assert kept["owner"] == trader.credentials["apiKey"]
     crossing = trader.order(plain, Side.BUY, "0.4", 10, post_only=True, salt=2)
     assert (await trader.signed("POST", "/order", crossing))[1] == {
         "error": "invalid post-only order: order crosses book"

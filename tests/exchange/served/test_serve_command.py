@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -49,7 +49,7 @@ class Process:
 
 
 @pytest.fixture
-def start() -> Iterator[type[Process]]:
+def start() -> Iterator[Callable[..., Process]]:
     started: list[Process] = []
 
     def begin(*arguments: str) -> Process:
@@ -64,13 +64,13 @@ def start() -> Iterator[type[Process]]:
 
 
 @pytest.fixture
-def connect(client):
+def as_client(client):
     @asynccontextmanager
-    async def connect(url: str, key: bytes) -> AsyncIterator:
+    async def begin(url: str, key: bytes) -> AsyncIterator:
         async with aiohttp.ClientSession() as session:
             yield type(client)(url, session, key)
 
-    return connect
+    return begin
 
 
 @pytest.fixture
@@ -162,12 +162,12 @@ def holds(path: Path, text: str) -> bool:
 
 
 async def test_accounts_keys_and_balances_survive_a_kill_and_resting_orders_do_not(
-    start, connect, tmp_path, neg_risk, until
+    start, as_client, tmp_path, neg_risk, until
 ):
     path = tmp_path / "state"
     one, two = bytes([1]) * 32, bytes([2]) * 32
     served = start("--port", "0", "--scenario", "neg-risk", "--state", str(path))
-    async with connect(served.url, one) as first, connect(served.url, two) as second:
+    async with as_client(served.url, one) as first, as_client(served.url, two) as second:
         await first.log_in()
         await second.log_in()
         record = await markets_of(first)
@@ -182,7 +182,7 @@ async def test_accounts_keys_and_balances_survive_a_kill_and_resting_orders_do_n
 
     again = start("--port", served.port, "--scenario", "neg-risk", "--state", str(path))
     assert again.url == served.url
-    async with connect(again.url, one) as first, connect(again.url, two) as second:
+    async with as_client(again.url, one) as first, as_client(again.url, two) as second:
         first.credentials = credentials
         assert (await first.signed("GET", "/data/orders"))[1]["data"] == []
         assert await second.log_in(path="/auth/derive-api-key") == (200, second.credentials)
@@ -195,12 +195,21 @@ async def test_accounts_keys_and_balances_survive_a_kill_and_resting_orders_do_n
         assert await balance(second, asset_type="CONDITIONAL", token_id=tokens[1]) == 10_000_000
 
 
-async def test_funds_are_set_once_before_and_after_the_account_opens(start, connect, client, tmp_path):
+async def test_key_is_on_the_disk_before_it_is_handed_out(start, as_client, tmp_path):
+    path = tmp_path / "state"
+    served = start("--port", "0", "--state", str(path))
+    async with as_client(served.url, bytes([1]) * 32) as trader:
+        for nonce in range(3):
+            await trader.log_in(nonce=nonce)
+            assert [trader.address, nonce] in json.loads(path.read_text())["keys"]
+
+
+async def test_funds_are_set_once_before_and_after_the_account_opens(start, as_client, client, tmp_path):
     path = tmp_path / "state"
 
     async def held(*funds: str) -> int:
         served = start("--port", "0", "--state", str(path), *(text for fund in funds for text in ("--fund", fund)))
-        async with connect(served.url, bytes([1]) * 32) as trader:
+        async with as_client(served.url, bytes([1]) * 32) as trader:
             status, _ = await trader.log_in()
             if status == 400:
                 await trader.log_in(path="/auth/derive-api-key")
@@ -214,10 +223,10 @@ async def test_funds_are_set_once_before_and_after_the_account_opens(start, conn
     assert await held(f"{address}=70") == 70_000_000
 
 
-async def test_log_tells_what_came_in_when_and_no_secret(start, connect, tmp_path, neg_risk):
+async def test_log_tells_what_came_in_when_and_no_secret(start, as_client, tmp_path, neg_risk):
     path = tmp_path / "log"
     served = start("--port", "0", "--scenario", "neg-risk", "--log", str(path))
-    async with connect(served.url, bytes([1]) * 32) as trader:
+    async with as_client(served.url, bytes([1]) * 32) as trader:
         await trader.log_in()
         record = await markets_of(trader)
         token = record["tokens"][0]["token_id"]

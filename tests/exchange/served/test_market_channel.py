@@ -1,13 +1,11 @@
-"""Both WebSocket channels over real sockets: subscriptions, heartbeats, refusals and the frames themselves."""
+"""The market channel over real sockets: subscriptions, heartbeats, refusals and the frames themselves."""
 
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import time
 from typing import Any
 
-import aiohttp
 import msgspec
 import pytest
 
@@ -18,51 +16,6 @@ from polycore.model.market import Outcome, Side
 from polycore.model.money import MONEY_ONE
 
 EMPTY_LIFECYCLE = {"type": "market", "assets_ids": [], "custom_feature_enabled": True}
-
-
-class Socket:
-    """A client's end of a channel."""
-
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self.socket = socket
-
-    async def send(self, frame: object) -> None:
-        await self.socket.send_str(frame if isinstance(frame, str) else json.dumps(frame))
-
-    async def raw(self) -> str:
-        return await self.socket.receive_str(timeout=3)
-
-    async def next(self) -> Any:
-        return json.loads(await self.raw())
-
-    async def until(self, kind: str) -> Any:
-        while True:
-            message = await self.next()
-            if isinstance(message, dict) and message["event_type"] == kind:
-                return message
-
-    async def quiet(self) -> None:
-        """Nothing comes before the answer to a PING."""
-        await self.send("PING")
-        assert await self.raw() == "PONG"
-
-    async def closed(self) -> tuple[int, str]:
-        message = await self.socket.receive(timeout=3)
-        assert message.type is aiohttp.WSMsgType.CLOSE, message
-        return message.data, message.extra
-
-
-@pytest.fixture
-def connect(client):
-    @asynccontextmanager
-    async def connect(channel: str, *frames: object) -> AsyncIterator[Socket]:
-        async with client.session.ws_connect(f"{client.url}/ws/{channel}") as socket:
-            opened = Socket(socket)
-            for frame in frames:
-                await opened.send(frame)
-            yield opened
-
-    return connect
 
 
 def subscription(*markets, **more) -> dict[str, Any]:
@@ -242,6 +195,7 @@ async def test_every_hash_and_best_quote_is_that_of_the_frames_applied_so_far(co
     maker.place(Side.SELL, market.first.asset, "0.45", 20)
     async with connect("market", subscription(market)) as socket:
         readers = {book["asset_id"]: Reader(market, book) for book in await socket.next()}
+        began = int(time.time() * 1_000)
         maker.place(Side.SELL, market.first.asset, "0.46", 15)
         maker.place(Side.BUY, market.second.asset, "0.54", 5)
         maker.place(Side.BUY, market.first.asset, "0.30", 5)
@@ -252,6 +206,7 @@ async def test_every_hash_and_best_quote_is_that_of_the_frames_applied_so_far(co
         while (text := await socket.raw()) != "PONG":
             message = json.loads(text)
             seen.append(message["event_type"])
+            assert began <= int(message["timestamp"]) <= time.time() * 1_000
             if message["event_type"] == "price_change":
                 for entry in message["price_changes"]:
                     readers[entry["asset_id"]].change(entry, message["timestamp"])
@@ -323,107 +278,6 @@ async def test_new_market_is_announced_to_custom_connections(connect, served, pl
         found = await socket.next()
         assert (found["event_type"], found["slug"], found["assets_ids"]) == ("new_market", "late", ["71", "72"])
         assert found["fee_schedule"] == {"exponent": "1", "rate": "0.04", "taker_only": True, "rebate_rate": "0.25"}
-
-
-def user_frame(client, **more: object) -> dict[str, object]:
-    return {"type": "user", "auth": dict(client.credentials), **more}
-
-
-async def test_bad_user_credentials_close_the_connection(connect, trader):
-    for change in ({"apiKey": "x"}, {"secret": "x"}, {"passphrase": "x"}):
-        async with connect("user", {"type": "user", "auth": trader.credentials | change}) as socket:
-            assert (await socket.closed())[0] == 1008
-
-
-async def test_user_channel_has_no_snapshot_and_filters_by_market(connect, trader, plain, fine):
-    await trader.signed("POST", "/order", trader.order(plain, Side.BUY, "0.2", 10, salt=1))
-    async with (
-        connect("user", user_frame(trader, markets=[fine.id])) as some,
-        connect("user", user_frame(trader)) as everything,
-    ):
-        for socket in (some, everything):
-            await socket.quiet()
-        await trader.signed("POST", "/order", trader.order(plain, Side.BUY, "0.2", 10, salt=2))
-        assert (await everything.next())["type"] == "PLACEMENT"
-        await some.quiet()
-        await some.send({"operation": "subscribe", "markets": [plain.id]})
-        await some.quiet()
-        await trader.signed("POST", "/order", trader.order(plain, Side.BUY, "0.2", 10, salt=3))
-        assert (await some.next())["market"] == plain.id
-        await some.send({"operation": "unsubscribe", "markets": [plain.id]})
-        await some.quiet()
-        await trader.signed("POST", "/order", trader.order(plain, Side.BUY, "0.2", 10, salt=4))
-        await some.quiet()
-
-
-async def test_order_and_trade_events_have_the_venues_keys(connect, maker, trader, plain):
-    async with connect("user", user_frame(trader)) as socket:
-        await socket.quiet()
-        await trader.signed("POST", "/order", trader.order(plain, Side.BUY, "0.45", 10))
-        placed = await socket.next()
-        assert list(placed) == [
-            "id", "owner", "market", "asset_id", "side", "order_owner", "original_size", "size_matched", "price",
-            "associate_trades", "outcome", "type", "created_at", "expiration", "order_type", "status", "maker_address",
-            "timestamp", "event_type",
-        ]  # fmt: skip
-        assert placed["associate_trades"] is None
-        maker.place(Side.SELL, plain.first.asset, "0.45", 5)
-        trade = await socket.until("trade")
-        assert list(trade) == [
-            "type", "id", "taker_order_id", "market", "asset_id", "side", "size", "fee_rate_bps", "price", "status",
-            "match_time", "last_update", "outcome", "owner", "trade_owner", "maker_address", "transaction_hash",
-            "bucket_index", "maker_orders", "trader_side", "timestamp", "event_type",
-        ]  # fmt: skip
-        (own,) = trade["maker_orders"]
-        assert list(own) == [
-            "order_id", "owner", "maker_address", "matched_amount", "price", "fee_rate_bps", "asset_id", "outcome",
-            "outcome_index", "side",
-        ]  # fmt: skip
-        assert (trade["trader_side"], trade["side"], own["side"], own["matched_amount"]) == (
-            "MAKER",
-            "SELL",
-            "BUY",
-            "5",
-        )
-        assert own["owner"] == trade["trade_owner"] == trader.credentials["apiKey"]
-        assert trade["owner"] != trader.credentials["apiKey"]
-
-
-async def test_maker_of_the_other_token_is_told_its_own_leg(connect, maker, trader, plain):
-    await trader.signed("POST", "/order", trader.order(plain, Side.BUY, "0.4", 10, asset=plain.second.asset))
-    async with connect("user", user_frame(trader)) as socket:
-        await socket.quiet()
-        maker.place(Side.BUY, plain.first.asset, "0.6", 10)
-        trade = await socket.until("trade")
-        (own,) = trade["maker_orders"]
-        assert (trade["asset_id"], trade["side"], trade["outcome"]) == (plain.first.asset, "BUY", "Yes")
-        assert (own["asset_id"], own["side"], own["outcome"], own["outcome_index"]) == (
-            plain.second.asset,
-            "BUY",
-            "No",
-            1,
-        )
-        assert own["price"] == "0.4"
-
-
-async def test_killed_order_has_empty_texts(connect, trader, plain):
-    async with connect("user", user_frame(trader)) as socket:
-        await socket.quiet()
-        status, body = await trader.signed("POST", "/order", trader.order(plain, Side.BUY, "0.5", 10, kind="FOK"))
-        assert status == 400
-        killed = await socket.next()
-        assert killed["status"] == f"CANCELED_{body['error']}"
-        assert (killed["size_matched"], killed["outcome"], killed["created_at"]) == ("", "", "")
-        assert (killed["type"], killed["order_type"]) == ("CANCELLATION", "FOK")
-
-
-async def test_others_hear_nothing(connect, served, client, trader, plain):
-    stranger = type(client)(client.url, client.session, bytes([7]) * 32)
-    await stranger.log_in()
-    async with connect("user", user_frame(stranger)) as socket:
-        await socket.quiet()
-        await trader.signed("POST", "/order", trader.order(plain, Side.BUY, "0.45", 10))
-        await socket.quiet()
 
 
 async def test_reader_that_stops_reading_delays_nobody_and_is_cut_off(
