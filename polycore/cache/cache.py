@@ -13,7 +13,6 @@ from polycore.cache.markets import Markets
 from polycore.cache.orders import Orders
 from polycore.clock import Clock
 from polycore.model.events import (
-    BestQuote,
     BookDelta,
     BookSnapshot,
     ChangeKind,
@@ -57,15 +56,14 @@ class GlobalMarketCache:
     def apply(self, event: MarketEvent, link: Link | None, touched: MutableSet[Book]) -> None:
         """Apply one market event of a connection; books that changed are added to ``touched``.
 
-        ``link`` is ``None`` for what was polled over REST. Trades leave the cache as it is.
+        ``link`` is ``None`` for what was polled over REST. Trades leave the cache as it is, and so do best quotes sent
+        alone: in the 12-market capture all ten came before the change they tell of, so they prove nothing yet.
         """
         kind = type(event)
         if kind is BookDelta and link is not None:
             self.books.delta(event, link, touched)  # type: ignore[arg-type]
         elif isinstance(event, BookSnapshot):
             self.books.snapshot(event, link, touched)
-        elif isinstance(event, BestQuote) and link is not None:
-            self.books.best_quote(event, link)
         elif isinstance(event, MarketChange):
             self._market_change(event)
         elif isinstance(event, Malformed):

@@ -29,6 +29,7 @@ from polycore.model.ids import AssetId, MarketId, OrderId
 _ORDER_LIMIT = 15
 _CANCEL_LIMIT = 3000
 _PAGE = 500
+_LONG_AGO, _FAR_AWAY = "-1", "99999999999"
 _UNLIMITED = str((1 << 256) - 1)
 _SPENDERS = (STANDARD_EXCHANGE, NEG_RISK_EXCHANGE, EXCHANGE_V3)
 
@@ -165,13 +166,15 @@ class AccountRest:
 
     async def _trades(self, request: web.Request, credentials: Credentials) -> web.Response:
         query = request.query
-        if not all(query.get(name, "0").isdecimal() for name in ("before", "after")):
-            raise VenueRefusal(400, "Invalid before or after: expected Unix seconds")
+        try:
+            after, before = int(query.get("after", _LONG_AGO)), int(query.get("before", _FAR_AWAY))
+        except ValueError:
+            raise VenueRefusal(400, "Invalid before or after: expected Unix seconds") from None
         found = [
             (trade, account)
             for account in self._service.accounts_of(credentials.address)
             for trade in self._service.exchange.trades(account)
-            if _wanted(trade, query)
+            if _wanted(trade, query) and after < trade.matched_time // 1_000_000_000 < before
         ]
         found.sort(key=lambda pair: pair[0].matched_time, reverse=True)
         return page_answer([self._trade_body(trade, account) for trade, account in found], query, _PAGE)
@@ -254,13 +257,10 @@ class AccountRest:
 
 def _wanted(trade: Trade, query: Mapping[str, str]) -> bool:
     """Whether a trade passes the filters; ``market`` and ``asset_id`` look at the taker's token alone, as there."""
-    seconds = trade.matched_time // 1_000_000_000
     makers = {trade.taker.lower()} | {maker.account.lower() for maker in trade.makers}
     return (
         query.get("id", trade.id) == trade.id
         and query.get("market", trade.market) == trade.market
         and query.get("asset_id", trade.asset) == trade.asset
         and query.get("maker_address", trade.taker).lower() in makers
-        and seconds > int(query.get("after", "-1"))
-        and ("before" not in query or seconds < int(query["before"]))
     )

@@ -17,6 +17,7 @@ from polycore.exchange.eip712 import checksum_address, login_digest, parse_addre
 
 CLOCK_TOLERANCE_SECONDS = 30
 """How far a request's timestamp may be from the exchange's clock. The venue's own figure is not documented."""
+_TIMESTAMP_DIGITS = 20
 
 
 class Credentials(Struct, frozen=True):
@@ -148,7 +149,11 @@ def request_signature(secret: str, timestamp: str, method: str, path: str, body:
 
 
 def _timely(timestamp: str, now_seconds: int) -> bool:
-    return timestamp.isdecimal() and abs(int(timestamp) - now_seconds) <= CLOCK_TOLERANCE_SECONDS
+    return (
+        timestamp.isdecimal()
+        and len(timestamp) <= _TIMESTAMP_DIGITS
+        and abs(int(timestamp) - now_seconds) <= CLOCK_TOLERANCE_SECONDS
+    )
 
 
 def _same(given: str, wanted: str) -> bool:

@@ -20,6 +20,7 @@ from polycore.model.ids import AssetId
 SNAPSHOT_LIMIT = 500
 """A connection with more tokens gets changes but no first books any more (venue notes 1.8)."""
 BACKLOG_LIMIT = 100_000
+_CLOSE_SECONDS = 0.5
 _BAD_SUBSCRIPTION = b"invalid subscription payload"
 _INVALID = b"INVALID OPERATION"
 
@@ -58,8 +59,7 @@ class Channels:
 
     async def close(self) -> None:
         """End every connection, as the venue does when it goes away."""
-        for connection in list(self._open):
-            await connection.close(WSCloseCode.GOING_AWAY, b"")
+        await asyncio.gather(*(connection.close(WSCloseCode.GOING_AWAY, b"") for connection in self._open))
 
     async def _market(self, request: web.Request) -> web.StreamResponse:
         return await self._serve(request, MarketConnection(self._service, next(self._numbers)))
@@ -83,7 +83,7 @@ class _Connection:
     def __init__(self, service: Service, number: int) -> None:
         self._service = service
         self._number = number
-        self._socket = web.WebSocketResponse(compress=False, autoping=True)
+        self._socket = web.WebSocketResponse(compress=False, timeout=_CLOSE_SECONDS)
         self._queue: deque[bytes] = deque()
         self._queued = asyncio.Event()
         self._transport: asyncio.Transport | None = None

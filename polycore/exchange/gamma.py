@@ -142,6 +142,10 @@ def _keyset(name: str, items: Sequence[object], query: Mapping[str, str]) -> web
 
 def _count(query: Mapping[str, str], name: str, otherwise: int) -> int:
     text = query.get(name, str(otherwise))
-    if not text.isdecimal():
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if number < 0:
         raise VenueRefusal(400, f"invalid {name}")
-    return int(text)
+    return number

@@ -66,12 +66,10 @@ def test_the_list_credits_every_source():
     assert "derived" in polycore("list").stdout
 
 
-@pytest.mark.parametrize(
-    "case", ["missing", "truncated", "broken line", "other frames", "half a change", "no such book"]
-)
+@pytest.mark.parametrize("case", ["missing", "cut", "broken line", "other frames", "half a change", "no such book"])
 def test_every_mistake_is_one_clear_line_and_exit_2(case: str, tmp_path: Path):
     path, extra = tmp_path / "capture.jsonl", []
-    if case == "truncated":
+    if case == "cut":
         path = tmp_path / "capture.jsonl.gz"
         path.write_bytes(gzip.compress(TWELVE.read_bytes())[:-2_000])
     elif case == "broken line":

@@ -1,5 +1,6 @@
 """Book hashes and best quotes of the bundled captures, and that an altered capture is found out."""
 
+import hashlib
 import json
 import random
 from collections.abc import Iterable
@@ -161,6 +162,20 @@ def test_facts_of_the_catalogue_enter_the_hash():
     knowing.learn(market)
     assert knowing.prove(frame, view) is True
     assert ignorant.prove(frame, view) is False
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_the_recipe_is_compact_json_with_the_version_last_on_v2(version: str):
+    wire = {
+        "market": "m", "asset_id": "1", "timestamp": "5", "hash": "",
+        "bids": [{"price": "0.1", "size": "2.5"}, {"price": "0.25", "size": "30"}],
+        "asks": [{"price": "0.9", "size": "1"}, {"price": "0.333", "size": "4"}],
+        "min_order_size": "5", "tick_size": "0.001", "neg_risk": True, "last_trade_price": "",
+        **({"version": "v2"} if version == "v2" else {}),
+    }  # fmt: skip
+    bids, asks = {2_500: 30_000_000, 1_000: 2_500_000}, {3_330: 4_000_000, 9_000: 1_000_000}
+    found = BookHead(M, YES, "5", bids, asks).hash(HashFacts("5", "0.001", True, "", version))
+    assert found == hashlib.sha1(json.dumps(wire, separators=(",", ":")).encode(), usedforsecurity=False).hexdigest()
 
 
 def test_last_trades_are_printed_with_three_decimals_or_four():

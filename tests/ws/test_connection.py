@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import time
 from random import Random
 
 import pytest
@@ -202,6 +203,29 @@ async def test_a_socket_without_data_for_the_idle_limit_is_replaced_whatever_its
     await until(lambda: len(rig.links) == 3)
     assert rig.links[1].cause == "no data for 0.4 s"
     assert "PING" in venue.heard[0]
+
+
+async def test_a_loop_that_stood_still_reads_before_it_declares_a_link_dead(make_venue, make_rig, until):
+    venue = await make_venue(1)
+    rig = make_rig(venue.url, heartbeat=Heartbeat(every_seconds=60, deadline_seconds=0.1))
+    await rig.manager.start(venue.markets)
+    await until(lambda: rig.live(*venue.markets))
+    link = rig.cache.books.link(venue.markets[0].first.asset)
+    proof = link.proof_time
+    rig.manager.probe(venue.markets[0].first.asset)
+    time.sleep(0.3)
+    await until(lambda: link.proof_time > proof or len(rig.links) > 1)
+    assert len(rig.links) == 1
+
+
+async def test_what_arrives_while_closing_is_dropped(opened, until):
+    connection, _, frames, _ = opened
+    await until(lambda: frames)
+    closing = asyncio.create_task(connection.close())
+    await asyncio.sleep(0)
+    connection.data_received(b"\x81\x02{}")
+    await closing
+    assert len(frames) == 1
 
 
 async def test_a_refused_upgrade_names_status_and_retry_after(make_venue):

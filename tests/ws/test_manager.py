@@ -345,6 +345,13 @@ async def test_the_user_channel_is_one_more_connection_and_reports_its_own_healt
     assert rig.live(*venue.markets)
 
 
+async def test_the_user_channel_does_not_queue_behind_market_sockets(make_venue, make_rig, until):
+    venue, account = await make_venue(1), await make_venue(0)
+    rig = make_rig(venue.url, settings=WSSettings(connect_gap_seconds=30), user=account.url)
+    await rig.manager.start(venue.markets)
+    await until(lambda: len(rig.manager.connections) == 2, within=2)
+
+
 async def test_a_probe_proves_the_tokens_link(make_venue, make_rig, until):
     venue = await make_venue(1)
     rig = make_rig(venue.url)

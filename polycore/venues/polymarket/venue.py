@@ -5,6 +5,7 @@ first asked for.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from polycore import (
     AssetId,
@@ -27,7 +28,6 @@ from polycore.venues.polymarket.channels import MarketChannel, UserChannel
 from polycore.venues.polymarket.config import PolymarketSettings
 from polycore.venues.polymarket.transport import FirstWrite, HttpTransport
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from polycore.venues.polymarket.gateway import PolymarketGateway
 

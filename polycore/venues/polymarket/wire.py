@@ -37,8 +37,8 @@ class Change(Struct, gc=False):
 class MarketFrame(Struct, gc=False):
     """Any message of the market channel. ``timestamp`` is a text on the wire and becomes an integer when decoded.
 
-    One struct with defaults: ``event_type`` comes last on the wire, which makes a tagged union cost a third more. Fields
-    are in the wire order of ``price_change``, which the decoder walks along.
+    One struct with defaults: ``event_type`` comes last on the wire, which makes a tagged union cost a third more.
+    Fields are in the wire order of ``price_change``, which the decoder walks along.
     """
 
     market: MarketId = MarketId("")

@@ -97,6 +97,19 @@ def test_signal_ends_it_cleanly(start, number):
     assert start("--port", "0").signal(number) == 0
 
 
+def test_client_that_never_answers_does_not_hold_up_the_end(start):
+    served = start("--port", "0")
+    with socket.create_connection(("127.0.0.1", int(served.port))) as silent:
+        silent.sendall(
+            b"GET /ws/market HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        assert silent.recv(1024).startswith(b"HTTP/1.1 101")
+        began = time.monotonic()
+        assert served.signal(signal.SIGTERM) == 0
+        assert time.monotonic() - began < 3
+
+
 def test_end_of_standard_input_ends_it_only_when_asked(start):
     with_parent, alone = start("--port", "0", "--with-parent"), start("--port", "0")
     for served in (with_parent, alone):
