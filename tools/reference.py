@@ -31,9 +31,8 @@ def hooks() -> str:
     for node in ast.parse(source).body:
         if not isinstance(node, ast.FunctionDef):
             continue
-        for line in sorted(headings):
-            if line < node.lineno:
-                parts.append(f"## {headings.pop(line)}")
+        passed = [line for line in headings if line < node.lineno]
+        parts += [f"## {headings.pop(line)}" for line in passed]
         parts.append(_hook(node))
     return "\n\n".join(parts)
 
@@ -61,7 +60,8 @@ PAGES = {DOCS / "hooks.md": hooks, DOCS / "settings.md": settings}
 def _hook(node: ast.FunctionDef) -> str:
     arguments = ", ".join(f"{argument.arg}: {_annotation(argument.annotation)}" for argument in node.args.args)
     signature = f"def {node.name}({arguments}) -> {_annotation(node.returns)}"
-    return f"### {node.name}\n\n```python\n{signature}\n```\n\n{_who(node.name)}\n\n{_markdown(ast.get_docstring(node) or '')}"
+    documentation = _markdown(ast.get_docstring(node) or "")
+    return f"### {node.name}\n\n```python\n{signature}\n```\n\n{_who(node.name)}\n\n{documentation}"
 
 
 def _annotation(node: ast.expr | None) -> str:

@@ -3,7 +3,7 @@
 Owns the meaning of ``[strategies.NAME]``, ``use`` and ``[observers.NAME]``. Must not import a plugin or call a hook.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
 from msgspec import Struct
@@ -82,13 +82,15 @@ class InstanceBuilder:
         built = (self._strategy(entry, table) for entry, table in chosen)
         return [instance for instance in built if instance is not None]
 
-    def observers(self, entries: Mapping[str, Registration]) -> list[ObserverInstance]:
-        """One observer for each registration."""
+    def observers(self, entries: Mapping[str, Registration], taken: Collection[str]) -> list[ObserverInstance]:
+        """One observer for each registration. ``taken`` are the names of the strategies: the run keeps one name space."""
         instances: list[ObserverInstance] = []
         for entry in entries.values():
             table = self._settings.observers.get(entry.name) or self._empty("observers", entry.name)
             made = self._build(entry, table, OBSERVER)
-            if made is not None:
+            if entry.name in taken:
+                self._faults.plugins.append(f"{table.name}: a strategy has the same name; register another for it")
+            elif made is not None:
                 instances.append(ObserverInstance(entry.name, entry.plugin, *made))
         for name, table in self._settings.observers.items():
             if name not in entries and not self._waits(name):

@@ -113,7 +113,8 @@ class PluginManager:
         self._check_venue(settings, told)
         builder = InstanceBuilder(settings, self.installed, self.loaded, self._verify, told)
         self.strategies = builder.strategies(self.strategy_registry.entries)
-        self.observers = builder.observers(self.observer_registry.entries)
+        taken = {strategy.name for strategy in self.strategies}
+        self.observers = builder.observers(self.observer_registry.entries, taken)
         # pluggy calls what was registered last first; the order of names is to be the order of calls.
         for observer in reversed(self.observers):
             self._register(observer, told)

@@ -39,7 +39,7 @@ class Role(Struct, frozen=True):
 
 MODULE = Role("a plugin's module", REGISTRATION_HOOKS)
 STRATEGY = Role("a strategy", frozenset(ARGUMENTS) - REGISTRATION_HOOKS - WATCHING_HOOKS)
-OBSERVER = Role("an observer", frozenset(ARGUMENTS) - REGISTRATION_HOOKS - {"select_markets", "check_order"})
+OBSERVER = Role("an observer", WATCHING_HOOKS | {"on_fill", "on_order", "on_timer", "on_link"})
 BUILT_IN = Role("a part of the core", frozenset(ARGUMENTS) - REGISTRATION_HOOKS)
 
 
@@ -85,9 +85,7 @@ def _problems(hook: str, function: Callable[..., Any], options: Any, role: Role)
 def _home(hook: str) -> str:
     if hook in REGISTRATION_HOOKS:
         return "write it as a function of the plugin's module"
-    if hook in WATCHING_HOOKS:
-        return "register an observer for it"
-    return "register a strategy for it"
+    return f"register {'an observer' if hook in WATCHING_HOOKS else 'a strategy'} for it"
 
 
 def _is_async(function: Callable[..., Any]) -> bool:

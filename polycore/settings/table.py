@@ -33,6 +33,9 @@ _WORDS = {
 _MISMATCH = re.compile(
     r"Expected `(?P<kinds>[^`]+)`(?P<bound>.*?)(?:, got `[^`]+`)?(?: - at `\$(?P<at>.*)`)?", re.DOTALL
 )
+_LACKING = re.compile(
+    r"Object (?P<what>missing required|contains unknown) field `(?P<field>[^`]+)`(?: - at `\$(?P<at>.*)`)?"
+)
 _PLACE = re.compile(r" - at `\$.*`$")
 
 
@@ -208,6 +211,10 @@ def _mismatch(message: str, value: object, field: FieldInfo) -> str:
         hint = did_you_mean(value, choices) if isinstance(value, str) else ""
         hint = hint if "mean" in hint else ""
         return f": expected one of {', '.join(choices)}, found {found(value, field.name)}{hint}"
+    if lacking := _LACKING.fullmatch(message):
+        place, _ = _descend(value, lacking["at"] or "")
+        problem = "is missing" if lacking["what"] == "missing required" else "is not a setting"
+        return f"{place}.{lacking['field']} {problem}"
     match = _MISMATCH.fullmatch(message)
     if match is None:
         return f": {_PLACE.sub('', message)}"

@@ -1,6 +1,7 @@
 """Loading, verifying and ordering plugins that are given as objects, without any discovery."""
 
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 from msgspec import Struct
@@ -21,7 +22,7 @@ class Config(Struct, frozen=True, kw_only=True):
 class Recorder:
     """A strategy that writes down its calls."""
 
-    calls: list = []
+    calls: ClassVar[list] = []
 
     def __init__(self, config):
         self.config = config
@@ -82,12 +83,12 @@ def refusal(manager, tmp_path, instance, text=""):
 
 def test_two_instances_of_one_plugin_have_two_configs_and_two_tables(manager, tmp_path):
     manager.add(Module(strategies=[("mm", Recorder, Config)]), "mm")
-    manager.prepare(
-        settings(tmp_path, '[strategies.mm]\nticks = 2\n[strategies.mm_sports]\nuse = "mm"\nticks = 4\nsize = "7.5"\n', ["mm"])
-    )
+    tables = '[strategies.mm]\nticks = 2\n[strategies.mm_sports]\nuse = "mm"\nticks = 4\nsize = "7.5"\n'
+    manager.prepare(settings(tmp_path, tables, ["mm"]))
     first, second = manager.strategies
-    assert (first.name, first.path, first.plugin, first.config.ticks) == ("mm", "strategies.mm", "mm", 2)
-    assert (second.name, second.path, second.config.ticks, second.config.size) == ("mm_sports", "strategies.mm_sports", 4, 7_500_000)
+    assert (first.name, first.path, first.plugin) == ("mm", "strategies.mm", "mm")
+    assert (second.name, second.path, second.plugin) == ("mm_sports", "strategies.mm_sports", "mm")
+    assert (first.config, second.config) == (Config(ticks=2), Config(ticks=4, size=7_500_000))
     assert first.instance is not second.instance
 
 
@@ -187,6 +188,20 @@ def test_observers_registered_later_hear_of_plugins_loaded_before(manager, tmp_p
     assert [observer.path for observer in manager.observers] == ["observers.watch"]
 
 
+@pytest.mark.parametrize("hook", ["on_book", "select_markets", "check_order", "on_start"])
+def test_an_observer_may_not_implement_what_it_would_never_hear(manager, tmp_path, hook):
+    observer = type("Observer", (), {hook: hookimpl(lambda self: None)})()
+    manager.add(Module(observers=[("w", lambda: observer)]), "w")
+    with pytest.raises(PluginError, match=f"^observers.w: {hook} is not for an observer; register a strategy for it$"):
+        manager.prepare(settings(tmp_path, plugins=["w"]))
+
+
+def test_an_observer_and_a_strategy_of_one_name_are_refused(manager, tmp_path):
+    manager.add(Module(strategies=[("p", Recorder, Config)], observers=[("p", SimpleNamespace)]), "p")
+    with pytest.raises(PluginError, match=r"^observers\.p: a strategy has the same name; register another for it$"):
+        manager.prepare(settings(tmp_path, plugins=["p"]))
+
+
 @pytest.mark.parametrize(
     ("define", "message"),
     [
@@ -198,7 +213,7 @@ def test_observers_registered_later_hear_of_plugins_loaded_before(manager, tmp_p
         ("def on_book(self, books): ...", "on_book takes books, which it is not given; did you mean book?"),
         ("def on_book(self, book, context=None): ...", "on_book gives context a default, and would always get it"),
         ("def on_book(self, *, book): ...", "on_book takes book by keyword only, and would never get it"),
-        ("def on_book(self, *everything): ...", "on_book takes *everything; name the arguments it wants: book, context"),
+        ("def on_book(self, *all): ...", "on_book takes *all; name the arguments it wants: book, context"),
         ("def on_intent(self, intent): ...", "on_intent is not for a strategy; register an observer for it"),
         ("def register_venues(self, registry): ...", "register_venues is not for a strategy; write it as a function"),
     ],
@@ -227,7 +242,9 @@ def test_a_check_of_a_plugin_may_not_go_before_the_kill_switch(manager, tmp_path
         def check_order(self):
             return None
 
-    assert refusal(manager, tmp_path, Eager()) == "strategies.p: check_order asks to be tried first; only the kill switch is"
+    assert refusal(manager, tmp_path, Eager()) == (
+        "strategies.p: check_order asks to be tried first; only the kill switch is"
+    )
 
 
 def test_a_hook_that_lacks_the_marker_is_told(manager, tmp_path):
@@ -259,7 +276,8 @@ def test_a_constructor_that_raises_is_told_with_its_line(manager, tmp_path):
         raise OSError("no such model")
 
     manager.add(Module(strategies=[("p", build, Config)]), "p")
-    with pytest.raises(PluginError, match=r"^strategies\.p failed: OSError: no such model \(.*test_plugin_manager.py, line \d+\)$"):
+    line = r"^strategies\.p failed: OSError: no such model \(.*test_plugin_manager.py, line \d+\)$"
+    with pytest.raises(PluginError, match=line):
         manager.prepare(settings(tmp_path, plugins=["p"]))
 
 
@@ -325,4 +343,5 @@ def test_no_plugin_enabled_says_what_to_do(manager, tmp_path):
 def test_every_specified_hook_is_known_with_its_arguments():
     assert ARGUMENTS["on_book"] == ("book", "context")
     assert ARGUMENTS["check_order"] == ("order", "strategy", "cache")
-    assert set(ARGUMENTS) == {name for name in vars(specs) if name.startswith(("on_", "register_", "check_", "select_"))}
+    prefixes = ("on_", "register_", "check_", "select_")
+    assert set(ARGUMENTS) == {name for name in vars(specs) if name.startswith(prefixes)}

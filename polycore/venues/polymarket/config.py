@@ -1,10 +1,10 @@
 """Settings of the venue: which network, whose wallet. Closed and frozen; a secret does not show itself."""
 
 from enum import Enum
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from polycore import Secret, UsageError
 
@@ -52,11 +52,13 @@ class PolymarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     ``eoa``.
     """
 
-    network: Network = "local"
-    exchange: str = ""
-    wallet: Wallet = "eoa"
-    funder: str = ""
-    private_key: Secret | None = None
+    network: Annotated[Network, Meta(description="which exchange to trade on")] = "local"
+    exchange: Annotated[str, Meta(description="URL of a running local exchange; a run fills it in")] = ""
+    wallet: Annotated[Wallet, Meta(description="kind of the wallet that holds the money")] = "eoa"
+    funder: Annotated[str, Meta(description="address that holds the money, for every wallet but `eoa`")] = ""
+    private_key: Annotated[
+        Secret | None, Meta(description="key that signs; on `local` a throw-away key is made when it is not set")
+    ] = None
 
     @property
     def wallet_kind(self) -> WalletKind:

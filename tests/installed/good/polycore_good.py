@@ -35,7 +35,7 @@ def register_strategies(registry):
 
 @hookimpl
 def register_observers(registry):
-    registry.add("good", Watcher)
+    registry.add("good_watch", Watcher)
 
 
 @hookimpl
