@@ -132,7 +132,7 @@ class App:
             self.cache,
             self.clock,
             on_frame=self._on_frame,
-            on_read_end=self.dispatcher.flush,
+            on_read_end=self._on_read_end,
             on_link=self._on_link,
             fetch_books=self.venue.books,
             rng=SystemRandom(),
@@ -209,15 +209,19 @@ class App:
         if self._hash_proof.due(received):
             for event in events:
                 if isinstance(event, BookSnapshot):
-                    self._prove(frame, (event.asset,))
+                    self._note(frame, event.asset)
                 elif isinstance(event, BookDelta):
-                    self._prove(frame, {change.asset for change in event.changes})
+                    for change in event.changes:
+                        self._note(frame, change.asset)
 
-    def _prove(self, frame: bytes, assets: "Sequence[AssetId] | set[AssetId]") -> None:
-        for asset in assets:
-            book = self.cache.books.get(asset)
-            if book is not None:
-                self._hash_proof.offer(frame, book)
+    def _note(self, frame: bytes, asset: AssetId) -> None:
+        book = self.cache.books.get(asset)
+        if book is not None:
+            self._hash_proof.note(frame, book)
+
+    def _on_read_end(self) -> None:
+        self.dispatcher.flush()
+        self._hash_proof.settle(self.clock.monotonic())
 
     def _on_polled(self, books: Sequence[BookSnapshot]) -> None:
         for book in books:

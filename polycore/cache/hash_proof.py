@@ -16,16 +16,18 @@ from polycore.venue import BookView
 _log = logging.getLogger("polycore.cache")
 
 BUDGET = 0.01
+_LARGEST_FRAME = 64 * 1024
 
 
 class HashProof:
     """Proves books by hash within ``budget``, a share of the loop's time (0.01 is one percent).
 
-    ``spent`` is the time used so far in nanoseconds. Snapshots and changes are offered alike; whatever comes while the
-    budget is used up passes unproven, so a burst costs no more than the share.
+    A frame is noted when it is applied and proven by :meth:`settle`, after strategies have heard of it, if the book is
+    still the one that the frame made. What comes while the budget is used up passes unproven, so a burst costs no more
+    than the share. ``spent`` is the time used so far in nanoseconds.
     """
 
-    __slots__ = ("spent", "_prove", "_proof", "_budget", "_began")
+    __slots__ = ("spent", "_prove", "_proof", "_budget", "_began", "_noted")
 
     def __init__(
         self, prove: Callable[[bytes, BookView], bool | None], proof: Proof, now: int, budget: float = BUDGET
@@ -35,15 +37,28 @@ class HashProof:
         self._proof = proof
         self._budget = budget
         self._began = now
+        self._noted: dict[Book, tuple[bytes, int]] = {}
 
     def due(self, now: int) -> bool:
         """Whether the budget allows one more proof; cheap enough to ask for every frame."""
         return self.spent <= (now - self._began) * self._budget
 
-    def offer(self, frame: bytes, book: Book) -> None:
-        """Prove one LIVE book by the frame that was just applied to it."""
-        if book.state is not BookState.LIVE:
+    def note(self, frame: bytes, book: Book) -> None:
+        """Remember the frame that was just applied to a book. One that carries many books is left: it would be decoded
+        anew for each of them."""
+        if len(frame) <= _LARGEST_FRAME:
+            self._noted[book] = (frame, book.version)
+
+    def settle(self, now: int) -> None:
+        """Prove what was noted, as far as the budget goes, and forget it."""
+        if not self._noted:
             return
+        for book, (frame, version) in self._noted.items():
+            if self.due(now) and book.version == version and book.state is BookState.LIVE:
+                self._settle(frame, book)
+        self._noted.clear()
+
+    def _settle(self, frame: bytes, book: Book) -> None:
         before = time.perf_counter_ns()
         verdict = self._prove(frame, book)
         self.spent += time.perf_counter_ns() - before

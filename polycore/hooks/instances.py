@@ -83,7 +83,7 @@ class InstanceBuilder:
         return [instance for instance in built if instance is not None]
 
     def observers(self, entries: Mapping[str, Registration], taken: Collection[str]) -> list[ObserverInstance]:
-        """One observer for each registration. ``taken`` are the names of the strategies: the run keeps one name space."""
+        """One observer for each registration. ``taken`` are the names of strategies, which it may not have too."""
         instances: list[ObserverInstance] = []
         for entry in entries.values():
             table = self._settings.observers.get(entry.name) or self._empty("observers", entry.name)

@@ -88,7 +88,7 @@ def test_two_instances_of_one_plugin_have_two_configs_and_two_tables(manager, tm
     first, second = manager.strategies
     assert (first.name, first.path, first.plugin) == ("mm", "strategies.mm", "mm")
     assert (second.name, second.path, second.plugin) == ("mm_sports", "strategies.mm_sports", "mm")
-    assert (first.config, second.config) == (Config(ticks=2), Config(ticks=4, size=7_500_000))
+    assert (first.config, second.config) == (Config(ticks=2), Config(ticks=4, size=Shares("7.5")))
     assert first.instance is not second.instance
 
 
@@ -219,7 +219,7 @@ def test_an_observer_and_a_strategy_of_one_name_are_refused(manager, tmp_path):
     ],
 )
 def test_a_hook_that_breaks_the_contract_is_refused_with_its_table(manager, tmp_path, define, message):
-    space = {}
+    space: dict = {}
     exec(define, space)  # noqa: S102
     (name,) = (name for name in space if name != "__builtins__")
     instance = type("Broken", (), {name: hookimpl(space[name])})()

@@ -274,7 +274,7 @@ def test_an_amount_is_a_plain_integer_wherever_it_comes_from(write):
     )
     config = converted(path)
     assert (config.size, config.budget, config.caps, config.legs) == (
-        12_500_000, 2_500_000, {"a": 1_000_000}, [Leg(size=4_000_000, price=100)],
+        12_500_000, 2_500_000, {"a": 1_000_000}, [Leg(size=Shares("4"), price=PriceValue("0.01"))],
     )  # fmt: skip
     assert {type(config.size), type(Config().size), type(config.legs[0].price)} == {int}
     assert msgspec.json.encode(config.legs) == b'[{"size":4000000,"price":100}]'
@@ -299,7 +299,7 @@ def test_a_secret_shows_itself_nowhere():
     with pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(secret)
     with pytest.raises(TypeError, match="a secret is text"):
-        Secret(12)
+        Secret(12)  # type: ignore[arg-type]
 
 
 def test_a_secret_of_the_environment_stays_text_and_is_removed_after_reading():

@@ -1,7 +1,7 @@
-"""A venue on loopback that keeps the stream's rules, two proxies that break them, and a rig around the manager.
+"""A venue on loopback that keeps the stream's rules, a proxy that breaks TCP, and a rig around the manager.
 
 The venue speaks sections 1.1 to 1.8 of the venue's protocol with books of its own: what a client should believe can be
-compared with what is true. ``FaultProxy`` breaks TCP, ``FrameProxy`` breaks single frames.
+compared with what is true.
 """
 
 import asyncio
@@ -14,7 +14,6 @@ from random import Random
 from typing import NamedTuple
 
 import pytest
-from websockets.asyncio.client import connect
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
@@ -83,9 +82,10 @@ class Venue:
         self.clock = 1_700_000_000_000
         self._server: Server
 
-    async def open(self, port: int = 0) -> None:
-        self._server = await serve(self._serve, "127.0.0.1", port, compression=None, process_request=self._answer)
+    async def open(self) -> None:
+        self._server = await serve(self._serve, "127.0.0.1", 0, compression=None, process_request=self._answer)
         self.port: int = next(iter(self._server.sockets)).getsockname()[1]
+        self.url = f"ws://127.0.0.1:{self.port}/ws/market"
 
     async def close(self) -> None:
         for connection in self.sockets:
@@ -93,9 +93,9 @@ class Venue:
         self._server.close()
         await self._server.wait_closed()
 
-    @property
-    def url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/ws/market"
+    def sent_for(self, asset: AssetId) -> list[str]:
+        """Frames of clients about an asset, over all connections."""
+        return [text for heard in self.heard for text in heard if asset in text]
 
     @property
     def open_sets(self) -> list[set[str]]:
@@ -222,7 +222,7 @@ class FaultProxy:
 
     async def open(self) -> None:
         self._server = await asyncio.start_server(self._join, "127.0.0.1", 0)
-        self.port: int = self._server.sockets[0].getsockname()[1]
+        self.url = f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/ws/market"
 
     async def close(self) -> None:
         self._server.close()
@@ -232,10 +232,6 @@ class FaultProxy:
         for writer in self._writers:
             writer.transport.abort()
         await asyncio.gather(*(writer.wait_closed() for writer in self._writers), return_exceptions=True)
-
-    @property
-    def url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/ws/market"
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -275,55 +271,16 @@ class FaultProxy:
                 writer.close()
 
     async def _write_slices(self, writer: asyncio.StreamWriter, data: bytes, slicer: Random) -> None:
-        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        start = 0
-        while start < len(data):
-            end = start + slicer.randint(1, 3)
-            writer.write(data[start:end])
+        while data:
+            cut = slicer.randint(1, 3)
+            writer.write(data[:cut])
+            data = data[cut:]
             await asyncio.sleep(0)
-            start = end
 
     def _reset(self, writer: asyncio.StreamWriter) -> None:
         self.reset_after, self.resets = None, self.resets + 1
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         writer.transport.abort()
-
-
-class FrameProxy:
-    """Whole frames in the middle. ``alter`` gets each text of the venue and returns the texts to pass on instead."""
-
-    def __init__(self, url: str) -> None:
-        self._upstream = url
-        self.alter: Callable[[str], list[str]] = lambda text: [text]
-
-    async def open(self) -> None:
-        self._server = await serve(self._join, "127.0.0.1", 0, compression=None)
-        self.port: int = next(iter(self._server.sockets)).getsockname()[1]
-
-    async def close(self) -> None:
-        self._server.close()
-        await self._server.wait_closed()
-
-    @property
-    def url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/ws/market"
-
-    async def _join(self, client: ServerConnection) -> None:
-        async with connect(self._upstream, compression=None, max_size=None) as venue:
-
-            async def up() -> None:
-                async for text in client:
-                    await venue.send(text)
-                await venue.close()
-
-            upward = asyncio.create_task(up())
-            with contextlib.suppress(ConnectionClosed):
-                async for text in venue:
-                    assert isinstance(text, str)
-                    for altered in self.alter(text):
-                        await client.send(altered)
-            upward.cancel()
-            await asyncio.gather(upward, return_exceptions=True)
 
 
 class Look(NamedTuple):
@@ -393,69 +350,51 @@ class Rig:
         return True
 
 
-MakeVenue = Callable[..., Awaitable[Venue]]
-MakeRig = Callable[..., Rig]
-
-
 @pytest.fixture
 def until() -> Callable[..., Awaitable[None]]:
     return _until
 
 
 @pytest.fixture
-async def make_venue() -> AsyncIterator[MakeVenue]:
+async def closing() -> AsyncIterator[contextlib.AsyncExitStack]:
+    """What a test opened is closed after it, last first."""
     async with contextlib.AsyncExitStack() as stack:
-
-        async def make(markets: int = 1, port: int = 0) -> Venue:
-            venue = Venue(markets)
-            await venue.open(port)
-            stack.push_async_callback(venue.close)
-            return venue
-
-        yield make
+        yield stack
 
 
 @pytest.fixture
-async def fault_proxy() -> AsyncIterator[Callable[[Venue], Awaitable[FaultProxy]]]:
-    async with contextlib.AsyncExitStack() as stack:
+def make_venue(closing: contextlib.AsyncExitStack) -> Callable[..., Awaitable[Venue]]:
+    async def make(markets: int = 1) -> Venue:
+        venue = Venue(markets)
+        await venue.open()
+        closing.push_async_callback(venue.close)
+        return venue
 
-        async def make(venue: Venue) -> FaultProxy:
-            proxy = FaultProxy(venue.port)
-            await proxy.open()
-            stack.push_async_callback(proxy.close)
-            return proxy
-
-        yield make
+    return make
 
 
 @pytest.fixture
-async def frame_proxy() -> AsyncIterator[Callable[[Venue], Awaitable[FrameProxy]]]:
-    async with contextlib.AsyncExitStack() as stack:
+def fault_proxy(closing: contextlib.AsyncExitStack) -> Callable[[Venue], Awaitable[FaultProxy]]:
+    async def make(venue: Venue) -> FaultProxy:
+        proxy = FaultProxy(venue.port)
+        await proxy.open()
+        closing.push_async_callback(proxy.close)
+        return proxy
 
-        async def make(venue: Venue) -> FrameProxy:
-            proxy = FrameProxy(venue.url)
-            await proxy.open()
-            stack.push_async_callback(proxy.close)
-            return proxy
-
-        yield make
+    return make
 
 
 @pytest.fixture
-async def make_rig() -> AsyncIterator[MakeRig]:
-    async with contextlib.AsyncExitStack() as stack:
+async def make_rig(closing: contextlib.AsyncExitStack) -> Callable[..., Rig]:
+    def make(url: str, settings: WSSettings = FAST, heartbeat: Heartbeat = BEAT, user: str = "", per: int = 200) -> Rig:
+        channel = MarketChannel(url)
+        channel.heartbeat, channel.assets_per_connection = heartbeat, per
+        account = None
+        if user:
+            account = MarketChannel(user)
+            account.name, account.heartbeat, account.assets_per_connection = "user", heartbeat, 0
+        rig = Rig(channel, settings, account)
+        closing.push_async_callback(rig.manager.close)
+        return rig
 
-        def make(
-            url: str, settings: WSSettings = FAST, heartbeat: Heartbeat = BEAT, user: str = "", per: int = 200
-        ) -> Rig:
-            channel = MarketChannel(url)
-            channel.heartbeat, channel.assets_per_connection = heartbeat, per
-            account = None
-            if user:
-                account = MarketChannel(user)
-                account.name, account.heartbeat, account.assets_per_connection = "user", heartbeat, 0
-            rig = Rig(channel, settings, account)
-            stack.push_async_callback(rig.manager.close)
-            return rig
-
-        yield make
+    return make

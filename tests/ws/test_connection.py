@@ -180,6 +180,16 @@ async def test_a_half_open_link_is_found_within_heartbeat_and_deadline(make_venu
     assert rig.cache.state(venue.markets[0].first.asset)[0] is BookState.STALE
 
 
+async def test_a_slow_line_whose_pongs_are_in_time_is_kept(make_venue, fault_proxy, make_rig, until):
+    venue = await make_venue(1)
+    proxy = await fault_proxy(venue)
+    proxy.latency = 0.05
+    rig = make_rig(proxy.url, heartbeat=Heartbeat(every_seconds=0.2, deadline_seconds=0.5))
+    await rig.manager.start(venue.markets)
+    await until(lambda: venue.heard and venue.heard[0].count("PING") == 4)
+    assert [change.state for change in rig.links] == [LinkState.UP]
+
+
 async def test_a_pong_behind_a_long_frame_on_a_slow_line_is_not_a_death(make_venue, make_rig, until):
     venue = await make_venue(1)
     venue.answer_pings = False
@@ -213,7 +223,7 @@ async def test_a_loop_that_stood_still_reads_before_it_declares_a_link_dead(make
     link = rig.cache.books.link(venue.markets[0].first.asset)
     proof = link.proof_time
     rig.manager.probe(venue.markets[0].first.asset)
-    time.sleep(0.3)
+    time.sleep(0.3)  # noqa: ASYNC251 - a loop that stands still is what is tested
     await until(lambda: link.proof_time > proof or len(rig.links) > 1)
     assert len(rig.links) == 1
 

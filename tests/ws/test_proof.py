@@ -1,13 +1,52 @@
 """Each loss is seen and cured: a proxy drops, alters, duplicates and swaps frames between the venue and the manager."""
 
 import asyncio
+import contextlib
 import json
+from collections.abc import Callable
 
 import pytest
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 from polycore.cache.book import BookState
 from polycore.cache.books import CROSSED
 from polycore.model.events import LinkState
+
+
+class FrameProxy:
+    """Whole frames in the middle. ``alter`` gets each text of the venue and returns the texts to pass on instead."""
+
+    def __init__(self, url: str) -> None:
+        self._upstream = url
+        self.alter: Callable[[str], list[str]] = lambda text: [text]
+
+    async def open(self) -> None:
+        self._server = await serve(self._join, "127.0.0.1", 0, compression=None)
+        port = next(iter(self._server.sockets)).getsockname()[1]
+        self.url = f"ws://127.0.0.1:{port}/ws/market"
+
+    async def close(self) -> None:
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def _join(self, client: ServerConnection) -> None:
+        async with connect(self._upstream, compression=None, max_size=None) as venue:
+
+            async def up() -> None:
+                async for text in client:
+                    await venue.send(text)
+                await venue.close()
+
+            upward = asyncio.create_task(up())
+            with contextlib.suppress(ConnectionClosed):
+                async for text in venue:
+                    assert isinstance(text, str)
+                    for altered in self.alter(text):
+                        await client.send(altered)
+            upward.cancel()
+            await asyncio.gather(upward, return_exceptions=True)
 
 
 class Faults:
@@ -39,10 +78,12 @@ class Faults:
 
 
 @pytest.fixture
-async def joined(make_venue, frame_proxy, make_rig, until):
+async def joined(make_venue, make_rig, closing, until):
     """A venue, the frame proxy in front of it, and a rig whose two markets are live."""
     venue = await make_venue(2)
-    proxy = await frame_proxy(venue)
+    proxy = FrameProxy(venue.url)
+    await proxy.open()
+    closing.push_async_callback(proxy.close)
     rig = make_rig(proxy.url)
     await rig.manager.start(venue.markets)
     await until(lambda: rig.live(*venue.markets))

@@ -86,6 +86,12 @@ def test_walk_buys_what_buying_share_by_share_would(candidate, minimum_edge, mos
     assert walked == taken
 
 
+@pytest.mark.parametrize(("minimum_edge", "walked"), [(400, 1), (401, 0)])
+def test_a_set_that_earns_exactly_the_least_edge_is_bought(minimum_edge, walked):
+    candidate = yes_set([(market(i, FeeSchedule()), ((3200, SIZE_ONE),)) for i in range(3)])
+    assert len(walk(candidate, minimum_edge, SIZE_ONE)) == walked
+
+
 @given(candidates(), st.integers(1, 100))
 def test_walk_counts_on_no_more_than_the_share_of_each_level(candidate, percent):
     tranches = walk(candidate, -PRICE_ONE * 5, 10**15, percent)

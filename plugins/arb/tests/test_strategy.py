@@ -148,8 +148,8 @@ def test_an_event_that_may_have_other_outcomes_is_no_yes_set(make_world, make_ma
 def test_an_event_that_was_chosen_in_part_has_no_sets(make_world, make_market):
     """A missing outcome makes the rest look cheap."""
     world = make_world(markets=("will-ann-win", "will-bob-win"))
-    world.book("ann", {2900: shares(100)}, {3100: shares(100)})
-    world.book("bob", {2900: shares(100)}, {3100: shares(100)})
+    world.book("ann", {4300: shares(100)}, {4500: shares(100)})
+    world.book("bob", {4300: shares(100)}, {4500: shares(100)})
     world.wait(1)
     world.wait(1)
     assert world.sent == []

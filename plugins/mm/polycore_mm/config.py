@@ -26,12 +26,9 @@ class MarketMakerConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
     # Size and limits
     size: Annotated[Shares, Meta(description="shares to show on each side")] = Shares("20")
-    soft_position: Annotated[
+    max_position: Annotated[
         Shares, Meta(description="the side that adds to the position shrinks in a straight line and is gone here")
     ] = Shares("100")
-    max_position: Annotated[
-        Shares, Meta(description="no quote is ever large enough to carry the position past this")
-    ] = Shares("150")
 
     # Where to quote
     half_spread: Annotated[
@@ -97,11 +94,8 @@ class MarketMakerConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only
             value = getattr(self, name)
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"{name} is {value}: it must be a finite number")
-        if not 0 < self.size <= self.soft_position <= self.max_position:
-            raise ValueError(
-                f"size {self.size}, soft_position {self.soft_position} and max_position {self.max_position} "
-                "must be above 0 and in rising order"
-            )
+        if not 0 < self.size <= self.max_position:
+            raise ValueError(f"size {self.size} must be above 0 and not above max_position {self.max_position}")
         if not 0 < self.min_price < self.max_price < PRICE_ONE:
             raise ValueError(
                 f"the band from min_price {self.min_price} to max_price {self.max_price} is not inside (0, 1)"

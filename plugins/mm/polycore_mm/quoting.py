@@ -82,13 +82,12 @@ def half_spread(config: MarketMakerConfig) -> float:
 def tapered(held: Size, config: MarketMakerConfig) -> Size:
     """Size of a side that already holds ``held`` shares its way (negative: the side reduces the position).
 
-    Whole while it reduces; shrinking in a straight line to nothing at the soft cap while it adds; never more than the
-    room left to the hard cap. Rounded down to the venue's size step.
+    Whole while it reduces; shrinking in a straight line to nothing at ``max_position`` while it adds, so that no fill
+    carries the position past it. Rounded down to the venue's size step.
     """
     size: Size = config.size
     if held > 0:
-        size = size * max(config.soft_position - held, 0) // config.soft_position
-    size = max(min(size, config.max_position - held), 0)
+        size = size * max(config.max_position - held, 0) // config.max_position
     return size - size % SIZE_STEP
 
 

@@ -17,11 +17,9 @@ TICKS = st.sampled_from([10, 25, 50, 100])
 @st.composite
 def configs(draw: st.DrawFn) -> MarketMakerConfig:
     size = draw(st.integers(1, 200))
-    soft = size + draw(st.integers(0, 500))
     return MarketMakerConfig(
         size=Shares(str(size)),
-        soft_position=Shares(str(soft)),
-        max_position=Shares(str(soft + draw(st.integers(0, 500)))),
+        max_position=Shares(str(size + draw(st.integers(0, 500)))),
         half_spread=draw(st.floats(0.0001, 1)),
         informed_share=draw(st.floats(0, 0.5)),
         minimum_ticks=draw(st.integers(1, 5)),
@@ -108,10 +106,10 @@ def test_a_fill_of_any_quote_never_carries_the_position_past_its_cap(position, c
     size = tapered(position, config)
     assert size >= 0
     assert position + size <= max(config.max_position, position)
-    if position >= config.soft_position:
+    if position >= config.max_position:
         assert size == 0
     if position <= 0:
-        assert size == min(config.size, config.max_position - position)
+        assert size == config.size
 
 
 @given(situations(), POSITIONS, configs())
@@ -154,7 +152,17 @@ def test_no_quotes_outside_the_price_band_or_in_a_wide_book():
     assert plan(wide, 0, Best(4000, 1, 6000, 1), grid, config) == NoQuote("the book is too wide", "spread 0.2")
 
 
-def test_at_the_soft_cap_only_the_reducing_side_is_quoted():
+def test_a_quote_that_betters_the_best_price_still_does_not_meet_the_other_side():
+    """Short, so that the reservation price is above the ask: the bid wants up, and the book's own top holds it."""
+    value, best = FairValue(log_odds(5000), 4900, 5100), Best(4900, 1, 5000, 1)
+    config = MarketMakerConfig(touch_ticks=-1, gamma=0.01)
+    wanted = planned(value, -100 * SIZE_ONE, best, Grid(100, 5 * SIZE_ONE), config)
+    assert isinstance(wanted.bid, Quote)
+    assert wanted.reservation > 5200
+    assert wanted.bid.price == 4900
+
+
+def test_at_the_cap_only_the_reducing_side_is_quoted():
     value, best = FairValue(log_odds(5000), 4900, 5100), Best(4900, 1, 5100, 1)
     wanted = planned(value, 100 * SIZE_ONE, best, Grid(100, 5 * SIZE_ONE), MarketMakerConfig())
     assert wanted.bid == NoQuote("the position is at its cap", "size 0, minimum 5")
@@ -182,7 +190,7 @@ def test_a_setting_that_is_not_a_finite_number_is_refused(name, value):
     [
         {"size": Shares("0")},
         {"size": Shares("200")},
-        {"soft_position": Shares("160")},
+        {"max_position": Shares("19")},
         {"min_price": PriceValue("0.96")},
         {"half_spread": 0.0, "informed_share": 0.0},
     ],
