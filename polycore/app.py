@@ -165,7 +165,7 @@ class App:
 
     def end(self, reason: StopReason) -> None:
         """Ask the run to end: nothing opens from this moment on. Safe to call twice; the first reason counts."""
-        if not self.gate.halted:
+        if self._sockets is not None and not self.gate.halted:
             self.executor.halt(f"run {reason.value}")
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(reason)
@@ -173,13 +173,14 @@ class App:
     async def stop(self, reason: StopReason) -> None:
         """Stop quoting, cancel what rests, verify, close. Takes less than 10 s whatever the venue does."""
         self.end(reason)
-        for strategy in self.plugins.strategies:
-            await self._on_stop(strategy, reason)
-        try:
-            async with asyncio.timeout(_CANCEL_SECONDS):
-                self.open_at_end = await self._until_nothing_rests()
-        except TimeoutError:
-            log.error("could not verify within %g s that nothing rests at the venue", _CANCEL_SECONDS)
+        if self._sockets is not None:
+            for strategy in self.plugins.strategies:
+                await self._on_stop(strategy, reason)
+            try:
+                async with asyncio.timeout(_CANCEL_SECONDS):
+                    self.open_at_end = await self._until_nothing_rests()
+            except TimeoutError:
+                log.error("could not verify within %g s that nothing rests at the venue", _CANCEL_SECONDS)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -357,7 +358,9 @@ class App:
                 found: Any = await self.venue.catalogue.find(strategy.markets)
             else:
                 context = self._context(strategy.name)
-                found = await self.dispatcher.ask(strategy.name, "select_markets", select, self.venue.catalogue, context)
+                found = await self.dispatcher.ask(
+                    strategy.name, "select_markets", select, self.venue.catalogue, context
+                )
             chosen[strategy.name] = list(found or ())
         united = {market.id: market for markets in chosen.values() for market in markets}
         if not united:

@@ -70,7 +70,9 @@ class Summary(Struct, frozen=True):
     open_orders: int | None
 
 
-def summarise(app: App, status: ExchangeStatus, seconds: float, reason: StopReason, states: Mapping[str, str]) -> Summary:
+def summarise(
+    app: App, status: ExchangeStatus, seconds: float, reason: StopReason, states: Mapping[str, str]
+) -> Summary:
     """Everything a run did, once it has stopped."""
     proof = app.books.proof
     strategies = [listener for listener in app.dispatcher.listeners if not listener.observes]
@@ -81,8 +83,13 @@ def summarise(app: App, status: ExchangeStatus, seconds: float, reason: StopReas
         frames=app.frames,
         book_updates=app.books.updates,
         proof=ProofNumbers(
-            proof.checked, proof.agreed, proof.suspect,
-            proof.mirror_checked, proof.mirror_agreed, proof.hash_checked, proof.hash_agreed,
+            proof.checked,
+            proof.agreed,
+            proof.suspect,
+            proof.mirror_checked,
+            proof.mirror_agreed,
+            proof.hash_checked,
+            proof.hash_agreed,
         ),  # fmt: skip
         plugins={listener.name: plugin_numbers(app, listener.name) for listener in strategies},
         latency_us={
@@ -135,9 +142,16 @@ def book_states(app: App) -> dict[str, str]:
 def screen(app: App, status: ExchangeStatus, seconds: float) -> RenderableType:
     """Books, quotes and strategies on one screen."""
     bar = Progress(
-        TextColumn("{task.description}"), BarColumn(bar_width=None), TextColumn("{task.percentage:>3.0f} %"), expand=True
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        TextColumn("{task.percentage:>3.0f} %"),
+        expand=True,
     )
-    bar.add_task(", ".join(source.name for source in status.sources) or "running", total=100, completed=round(status.progress * 100))
+    bar.add_task(
+        ", ".join(source.name for source in status.sources) or "running",
+        total=100,
+        completed=round(status.progress * 100),
+    )
     return Group(bar, _books_table(app), _strategies_table(app, seconds))
 
 
@@ -230,6 +244,3 @@ def summary_lines(summary: Summary) -> list[str]:
     not_live = {book: state for book, state in summary.books.items() if state != "LIVE"}
     lines += [f"  book {book}: {state}" for book, state in not_live.items()]
     return lines
-
-
-

@@ -59,7 +59,9 @@ class Options(Struct, frozen=True):
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the scenarios.")
 @click.option("--exchange", metavar="URL", help="Trade on a local exchange that is already running.")
 @click.option("--for", "duration", type=DURATION, help="Stop after this long: 20s, 15m, 2h.")
-@click.option("--summary", type=click.Path(dir_okay=False, path_type=Path), help="Write the summary to this file as JSON.")
+@click.option(
+    "--summary", type=click.Path(dir_okay=False, path_type=Path), help="Write the summary to this file as JSON."
+)
 @click.option("--plain", is_flag=True, help="Plain lines even on a terminal.")
 def run(
     plugins: tuple[str, ...] | None,

@@ -8,6 +8,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
@@ -51,18 +52,18 @@ class LocalExchange:
     The child stops when this process does, however that ends.
     """
 
-    def __init__(self, url: str | None = None, arguments: Sequence[str] = (), *, log_to: int | None = None) -> None:
-        self.url = url or ""
+    def __init__(self, url: str | None = None, arguments: Sequence[str] = ()) -> None:
+        self.url = "" if url is None else _on_loopback(url)
         self._arguments = tuple(arguments)
         self._process: asyncio.subprocess.Process | None = None
         self._external = url is not None
-        self._log_to = log_to
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
         """Start the child and learn its address. Raises ``UsageError`` with the child's own words when it cannot."""
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2), trust_env=False)
         if self._external:
+            await self._look_for_it()
             return
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -72,9 +73,8 @@ class LocalExchange:
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
         )
-        assert self._process.stdout is not None
         try:
-            line = await asyncio.wait_for(self._process.stdout.readline(), _READY_SECONDS)
+            line = await asyncio.wait_for(_first_line(self._process), _READY_SECONDS)
             self.url = msgspec.json.decode(line, type=_Ready).url
         except (TimeoutError, msgspec.DecodeError):
             raise UsageError(f"the local exchange did not start: {await self._last_words()}") from None
@@ -86,12 +86,13 @@ class LocalExchange:
 
     async def status(self) -> ExchangeStatus:
         """Where playback stands. Raises ``LinkError`` when the exchange does not answer."""
-        assert self._session is not None, "start it first"
+        if self._session is None:
+            raise UsageError("a local exchange has a status only between start and stop")
         try:
             async with self._session.get(f"{self.url}/polycore/status") as response:
                 return msgspec.json.decode(await response.read(), type=ExchangeStatus)
-        except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError) as error:
-            raise LinkError(f"the exchange at {self.url} gives no status: {error}") from error
+        except (aiohttp.ClientError, ValueError, TimeoutError, msgspec.DecodeError) as error:
+            raise LinkError(f"no local exchange answers at {self.url} ({error})") from error
 
     async def stop(self) -> None:
         """End the child, by force if it does not end in 3 s. Does nothing to an exchange that is not ours."""
@@ -107,11 +108,30 @@ class LocalExchange:
                 self._process.kill()
             await self._process.communicate()
 
+    async def _look_for_it(self) -> None:
+        try:
+            await self.status()
+        except LinkError as error:
+            raise UsageError(f"{error}; start one with `polycore exchange serve`, or leave --exchange out") from None
+
     async def _last_words(self) -> str:
-        assert self._process is not None
+        if self._process is None:
+            return "it was never started"
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         _, errors = await self._process.communicate()
-        return errors.decode(errors="replace").strip() or f"it ended with status {self._process.returncode}"
+        return (
+            errors.decode(errors="replace").strip().removeprefix("polycore: ")
+            or f"it ended with status {self._process.returncode}"
+        )
 
 
+def _on_loopback(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme != "http" or parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+        raise UsageError(f"{url} is no local exchange: expected http:// and an address of this machine's loopback")
+    return url.rstrip("/")
+
+
+async def _first_line(process: asyncio.subprocess.Process) -> bytes:
+    return b"" if process.stdout is None else await process.stdout.readline()

@@ -48,8 +48,8 @@ class Line:
     """A named place for a connection. :meth:`run` keeps it connected until it is cancelled.
 
     ``markets`` is what it should carry, both tokens of each. ``link`` is that of the present connection, or of the last
-    one. ``down_since`` is monotonic, in nanoseconds, 0 while connected. ``books_since`` is when the present connection
-    had a snapshot of every book, 0 before.
+    one. ``down_since`` is monotonic, in nanoseconds, 0 while connected and before the first attempt. ``books_since`` is
+    when the present connection had a snapshot of every book, 0 before.
     """
 
     def __init__(self, name: str, channel: Channel, around: Surroundings) -> None:
@@ -64,8 +64,8 @@ class Line:
         self._now = around.clock.monotonic
         self._backoff = Backoff(around.rng, around.settings.first_retry_seconds, around.settings.longest_retry_seconds)
         self.link = Link(name, channel.name, 0, self._now())
-        self.link.state = LinkState.DOWN
-        self.down_since = self._now()
+        self.link.state, self.link.cause = LinkState.DOWN, "connecting"
+        self.down_since = 0
         self._told_down = False
 
     @property
@@ -135,6 +135,7 @@ class Line:
     async def _connect_once(self) -> tuple[str, float]:
         """One connection from start to end; returns the cause of its end and the seconds the venue asks us to wait."""
         await asyncio.sleep(self._around.spacing.take(self._now()))
+        self.down_since = self.down_since or self._now()
         connection = self._next_connection()
         try:
             await connection.open()

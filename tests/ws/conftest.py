@@ -38,7 +38,7 @@ FAST = WSSettings(
     snapshot_seconds=0.3,
     crossed_seconds=0.2,
     review_seconds=0.05,
-    fallback_after_seconds=0.2,
+    fallback_after_seconds=0.4,
     poll_seconds=0.02,
 )
 BEAT = Heartbeat(every_seconds=0.25, deadline_seconds=0.1)

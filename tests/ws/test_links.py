@@ -181,7 +181,7 @@ async def test_rest_polling_begins_when_no_socket_can_be_had_and_ends_when_one_i
     await until(lambda: rig.cache.state(asset)[0] is BookState.DEGRADED)
     assert [change.state for change in rig.links] == [LinkState.UP, LinkState.DOWN, LinkState.DEGRADED]
     assert rig.links[-1].assets == market.assets
-    assert "no socket for 0.2 s" in rig.links[-1].cause
+    assert "no socket for 0.4 s: upgrade refused" in rig.links[-1].cause
     assert rig.cache.is_stale(asset), "a polled book is never quoted"
     assert rig.cache.get(asset).best.bid == 1000
     venue.refuse = None

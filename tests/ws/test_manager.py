@@ -35,12 +35,13 @@ async def test_a_thousand_assets_are_spread_over_five_sockets_with_pairs_togethe
 
 async def test_connects_are_spaced(make_venue, make_rig, until):
     venue = await make_venue(8)
-    rig = make_rig(venue.url, settings=WSSettings(connect_gap_seconds=0.1), per=4)
+    rig = make_rig(venue.url, settings=WSSettings(connect_gap_seconds=0.1, fallback_after_seconds=0.15), per=4)
     await rig.manager.start(venue.markets)
     await until(lambda: rig.live(*venue.markets))
     gaps = [later - earlier for earlier, later in pairwise(venue.upgrades)]
     assert len(gaps) == 3
     assert min(gaps) > 0.09
+    assert all(change.state is LinkState.UP for change in rig.links), "one that waits for its turn is not in trouble"
 
 
 async def test_markets_come_and_go_on_running_connections(make_venue, make_rig, until):
