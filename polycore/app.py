@@ -25,9 +25,10 @@ from polycore.errors import HookError, LinkError, OutcomeUnknown, PluginError, U
 from polycore.exchange.process import LocalExchange
 from polycore.execution.checks import Gate, built_in_checks, register_checks
 from polycore.execution.executor import Executor
+from polycore.execution.reading import OpenOrdersReader
 from polycore.hooks.instances import ObserverInstance, StrategyInstance
 from polycore.hooks.manager import PluginManager
-from polycore.model.events import BookDelta, BookSnapshot, LinkChange, LinkState
+from polycore.model.events import BookDelta, BookSnapshot, LinkChange
 from polycore.model.ids import AssetId
 from polycore.model.intents import Intent, StopReason
 from polycore.model.market import Market
@@ -40,10 +41,7 @@ log = logging.getLogger("polycore.app")
 
 _TIMER_SECONDS = 1.0
 _RETRY_SECONDS = 0.1
-_READ_AGAIN_SECONDS = 0.1
-_DOUBT_SECONDS = 5.0
 _USER_FIRST_SECONDS = 3.0
-_POLL_SECONDS = 0.01
 _WARM_SECONDS = 10.0
 _SETTLE_SECONDS = 1.0
 _CANCEL_SECONDS = 5.0
@@ -66,11 +64,7 @@ class App:
         clock: Clock | None = None,
         sockets: WSSettings | None = None,
     ) -> None:
-        if settings.venue.network != "local":
-            raise UsageError(
-                f"network {settings.venue.network} is refused in this version: it needs orders, fills and positions that "
-                'survive a crash; set network = "local"'
-            )
+        refuse_network(settings)
         self.settings = settings
         self.plugins = plugins
         self.exchange = exchange
@@ -80,7 +74,7 @@ class App:
         self.gate = Gate()
         self.frames = 0
         self.open_at_end: int | None = None
-        self._reading_wanted = asyncio.Event()
+        reading_wanted = asyncio.Event()
         self.dispatcher = Dispatcher(
             self.cache,
             self.clock,
@@ -90,18 +84,22 @@ class App:
             budget=settings.run.hook_budget_us * 1000,
         )
         self.hook_to_wire = Histogram()
+        self._hook_error = watched("on_hook_error", plugins.hook.on_hook_error, _observer_raised)
         self.executor = Executor(
             self.cache,
             self.venue.gateway,
             self.clock,
             self.gate,
-            check=closed_check(plugins.hook.check_order, self._hook_error),
+            check=closed_check(plugins.hook.check_order, self._check_raised),
             report=self.dispatcher.report,
-            on_intent=watched("on_intent", plugins.hook.on_intent, self._hook_error),
-            doubt=self._reading_wanted.set,
+            on_intent=watched("on_intent", plugins.hook.on_intent, _observer_raised),
+            doubt=reading_wanted.set,
             record_wire=self.hook_to_wire.record,
         )
         self.venue.watch_writes(self.executor.first_write)
+        self._reader = OpenOrdersReader(
+            self.venue.gateway, self.executor, self.gate, self.clock, self._user_link, reading_wanted
+        )
         self._hash_proof = HashProof(self.venue.prove, self.cache.books.proof, self.clock.monotonic())
         self._market_channel = self.venue.market_channel()
         self._user_channel = self.venue.user_channel()
@@ -114,7 +112,7 @@ class App:
     # ── Life ───────────────────────────────────────────────────────────────────
 
     async def start(self) -> None:
-        """Open the venue, choose markets, start strategies, then connect. Raises a ``PolycoreError``: then stop it."""
+        """Open the venue, choose markets, start strategies, connect. Raises a ``PolycoreError``: then stop it."""
         self._loop = asyncio.get_running_loop()
         self._ended = self._loop.create_future()
         await self.venue.open()
@@ -140,16 +138,18 @@ class App:
             on_polled=self._on_polled,
         )
         self.cache.books.on_suspect = self._sockets.doubt
-        self._spawn(self._read_open_orders(), "open orders")
+        self._spawn(self._reader.run(), "open orders")
         await self._sockets.start([])
-        await self._until_user_up()
+        # The user stream first, so that strategies are not shown a market they may not trade yet.
+        await self._reader.until_open(_USER_FIRST_SECONDS)
         self._sockets.set_markets(markets)
         self._spawn(self._keep_time(), "timer")
-        self._spawn(self._watch_sockets(), "sockets")
+        self._sockets.failed.add_done_callback(self._task_ended)
 
     async def run(self, seconds: float | None, tick: Callable[["App"], Awaitable[bool]]) -> StopReason:
         """Trade until ``seconds`` have passed, ``tick`` (awaited once a second) says so, or :meth:`end` is called."""
-        assert self._ended is not None, "start it first"
+        if self._ended is None:
+            raise UsageError("a run must be started before it runs")
         end = None if seconds is None else self._loop.time() + seconds
         while not self._ended.done():
             if await tick(self):
@@ -231,9 +231,7 @@ class App:
 
     def _on_link(self, change: LinkChange) -> None:
         if change.channel == "user":
-            # Fills may have been missed: nothing opens until the open orders were read on the new connection.
-            self.gate.user_up = False
-            self._reading_wanted.set()
+            self._reader.user_link_changed()
         self.dispatcher.receive(change, None)
         self.dispatcher.flush()
 
@@ -251,6 +249,7 @@ class App:
             self.gate,
             max_order=limits.max_order,
             max_position=limits.max_position,
+            price_band=limits.price_band,
             probe=self._probe,
         )
         register_checks(self.plugins.register, checks)
@@ -262,12 +261,13 @@ class App:
     def _tripped(self, strategy: str, error: HookError) -> None:
         log.error("%s; tripped: its hooks stop, its orders are cancelled", error, exc_info=error.__cause__)
         self.executor.cancel_all(strategy)
-        self._hook_error(error)
+        self._hook_error(error=error)
         if self.settings.run.on_error == "stop_run" or not self.dispatcher.running:
             self.end(StopReason.TRIPPED)
 
-    def _hook_error(self, error: HookError) -> None:
-        self.plugins.hook.on_hook_error(error=error)
+    def _check_raised(self, error: HookError) -> None:
+        log.error("%s; the order is refused", error, exc_info=error.__cause__)
+        self._hook_error(error=error)
 
     # ── Loops beside the sockets ───────────────────────────────────────────────
 
@@ -280,39 +280,8 @@ class App:
                 warm = 0.0
                 freeze_garbage()
 
-    async def _read_open_orders(self) -> None:
-        """Read the account's open orders at start, after each change of the user link, and whenever one is in doubt."""
-        while True:
-            self._reading_wanted.clear()
-            user = None if self._sockets is None else self._sockets.user_link
-            began = self.clock.monotonic()
-            try:
-                listing = await self.venue.gateway.open_orders()
-            except (LinkError, OutcomeUnknown, VenueRefusal) as error:
-                log.warning("open orders could not be read, trying again: %s", error)
-                await asyncio.sleep(_READ_AGAIN_SECONDS)
-                continue
-            self.executor.reconcile(listing, began)
-            if user is not None and user.state is LinkState.UP and not self._reading_wanted.is_set():
-                if not self.gate.user_up:
-                    log.info("Subscribed to user fill channel; %d orders open at the venue", len(listing))
-                self.gate.user_up = True
-            try:
-                async with asyncio.timeout(_DOUBT_SECONDS if self.executor.in_doubt else None):
-                    await self._reading_wanted.wait()
-            except TimeoutError:
-                continue
-            await asyncio.sleep(_READ_AGAIN_SECONDS)
-
-    async def _until_user_up(self) -> None:
-        """Let the user stream come first, so that strategies are not shown a market they may not trade yet."""
-        end = self._loop.time() + _USER_FIRST_SECONDS
-        while not self.gate.user_up and self._loop.time() < end:
-            await asyncio.sleep(_POLL_SECONDS)
-
-    async def _watch_sockets(self) -> None:
-        assert self._sockets is not None
-        await self._sockets.failed
+    def _user_link(self) -> Link | None:
+        return None if self._sockets is None else self._sockets.user_link
 
     async def _until_nothing_rests(self) -> int:
         """Cancel until a complete reading after the last answer shows no open order; an UNKNOWN one may outlive us."""
@@ -394,11 +363,10 @@ class App:
         task.add_done_callback(self._task_ended)
         self._tasks.append(task)
 
-    def _task_ended(self, task: asyncio.Task[None]) -> None:
-        if task.cancelled() or task.exception() is None:
-            return
-        log.error("the run fails: %s: %s", task.get_name(), task.exception(), exc_info=task.exception())
-        self.end(StopReason.FAILED)
+    def _task_ended(self, task: asyncio.Future[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("the run fails: %s", error, exc_info=error)
+            self.end(StopReason.FAILED)
 
 
 def freeze_garbage() -> None:
@@ -407,10 +375,26 @@ def freeze_garbage() -> None:
     gc.freeze()
 
 
-def prepare(settings: Settings, without: Sequence[str] = ()) -> PluginManager:
-    """Load and verify the plugins and the venue of the settings; nothing is opened. Raises one error with every fault."""
+def refuse_network(settings: Settings) -> None:
+    """Raise ``UsageError`` for a network that this version does not trade on."""
+    if settings.venue.network != "local":
+        raise UsageError(
+            f"network {settings.venue.network} is refused in this version: it needs orders, fills and positions that "
+            "survive a crash; use network local"
+        )
+
+
+def _observer_raised(error: HookError) -> None:
+    log.error("%s; the run goes on", error, exc_info=error.__cause__)
+
+
+def prepare(settings: Settings, without: Sequence[str] = (), faults: list[str] | None = None) -> PluginManager:
+    """Load and verify the plugins and the venue of the settings; nothing is opened.
+
+    Raises one error with every fault, those of reading the settings, given in ``faults``, among them.
+    """
     plugins = PluginManager()
-    plugins.prepare(settings, without)
+    plugins.prepare(settings, without, faults)
     if not plugins.strategies:
         raise PluginError("no strategy to run: name plugins with --plugins, `polycore plugins list` shows them")
     return plugins

@@ -74,7 +74,6 @@ def summarise(
     app: App, status: ExchangeStatus, seconds: float, reason: StopReason, states: Mapping[str, str]
 ) -> Summary:
     """Everything a run did, once it has stopped."""
-    proof = app.books.proof
     strategies = [listener for listener in app.dispatcher.listeners if not listener.observes]
     return Summary(
         network=app.settings.venue.network,
@@ -82,15 +81,7 @@ def summarise(
         seconds=round(seconds, 3),
         frames=app.frames,
         book_updates=app.books.updates,
-        proof=ProofNumbers(
-            proof.checked,
-            proof.agreed,
-            proof.suspect,
-            proof.mirror_checked,
-            proof.mirror_agreed,
-            proof.hash_checked,
-            proof.hash_agreed,
-        ),  # fmt: skip
+        proof=_proof(app),
         plugins={listener.name: plugin_numbers(app, listener.name) for listener in strategies},
         latency_us={
             "frame_to_hook": quantiles(app.dispatcher.frame_to_hook),
@@ -105,11 +96,16 @@ def summarise(
     )
 
 
+def _proof(app: App) -> ProofNumbers:
+    proof = app.books.proof
+    return ProofNumbers(**{name: getattr(proof, name) for name in ProofNumbers.__struct_fields__})
+
+
 def plugin_numbers(app: App, name: str) -> PluginNumbers:
     listener = next(found for found in app.dispatcher.listeners if found.name == name)
     tally = app.executor.tally(name)
-    reasons = {**{f"check {word}": n for word, n in tally.rejected.items()},
-               **{f"venue {word}": n for word, n in tally.refused.items()}}  # fmt: skip
+    reasons = {f"check {word}": count for word, count in tally.rejected.items()}
+    reasons |= {f"venue {word}": count for word, count in tally.refused.items()}
     return PluginNumbers(
         on_book=listener.on_book,
         on_fill=listener.on_fill,
@@ -161,7 +157,8 @@ def _books_table(app: App) -> Table:
         table.add_column(title, justify="left" if title in ("market", "book") else "right", no_wrap=True)
     for market in app.cache.markets:
         book = app.cache.get(market.first.asset)
-        assert book is not None, "every market of a run has a book"
+        if book is None:
+            continue
         bid, bid_size, ask, ask_size = book.best
         ours = _own_quotes(app, market)
         table.add_row(

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.logging import RichHandler
 
-from polycore.app import App, prepare
+from polycore.app import App, prepare, refuse_network
 from polycore.cli.arguments import PluginNames, plugin_options, plugins_option, settings_option
 from polycore.cli.duration import DURATION
 from polycore.cli.report import Summary, book_states, plain_line, screen, summarise, summary_lines
@@ -87,21 +87,18 @@ def run(
         "run.speed": ("--speed", speed),
     }
     chosen = plugin_options(plugins) | {path: pair for path, pair in given.items() if pair[1] is not None}
-    settings = load_settings(settings_path, options=chosen)
+    faults: list[str] = []
+    settings = load_settings(settings_path, options=chosen, faults=faults)
     options = Options(exchange, None if duration is None else duration / 1e9, summary, seed, plain)
     with asyncio.Runner(loop_factory=_fast_loop()) as runner:
-        reason = runner.run(_run(settings, without or (), options))
+        reason = runner.run(_run(settings, without or (), faults, options))
     return _EXIT[reason]
 
 
-async def _run(settings: Settings, without: Sequence[str], options: Options) -> StopReason:
-    if settings.venue.network != "local":
-        raise UsageError(
-            f"network {settings.venue.network} is refused in this version: it needs orders, fills and positions that "
-            "survive a crash; use --network local"
-        )
+async def _run(settings: Settings, without: Sequence[str], faults: list[str], options: Options) -> StopReason:
+    refuse_network(settings)
     _check_writable(options.summary)
-    plugins = prepare(settings, without)
+    plugins = prepare(settings, without, faults)
     console = Console()
     live_view = console.is_terminal and not options.plain
     logs = _configure_logging(console if live_view else None)

@@ -55,7 +55,7 @@ class BookDelta(Struct, frozen=True, gc=False):
 
 
 class BestQuote(Struct, frozen=True, gc=False):
-    """The venue's own word on a token's best quotes, sent alone and ahead of the change it tells of: a hint, no more."""
+    """The venue's own word on a token's best quotes, sent alone and ahead of the change it tells of: a hint."""
 
     market: MarketId
     asset: AssetId

@@ -126,11 +126,15 @@ class Line:
             self.link.state, self.link.cause = LinkState.DOWN, "closed by us"
             self._books.lost(self.link, "closed by us")
 
+    def tell(self, cause: str, assets: tuple[AssetId, ...]) -> None:
+        """Report the link's present state for these tokens: their books have just come to depend on it."""
+        self._around.on_link(LinkChange(self.name, self._channel.name, self.link.state, cause, assets, self._now()))
+
     def degrade(self, cause: str) -> None:
         """Tell that the books are polled over REST until a socket can be had again."""
         self.link.state, self.link.cause = LinkState.DEGRADED, cause
         log.warning("WebSocket failed - using REST fallback: link=%s cause=%s", self.name, cause)
-        self._tell(cause, self.assets)
+        self.tell(cause, self.assets)
 
     async def _connect_once(self) -> tuple[str, float]:
         """One connection from start to end; returns the cause of its end and the seconds the venue asks us to wait."""
@@ -175,26 +179,24 @@ class Line:
         else:
             self.books_since = self._now()
         _log_assets(assets)
-        self._tell("", assets)
+        self.tell("", assets)
 
     def _down(self, cause: str) -> None:
         if self.books_since and self._now() - self.books_since >= self._around.settings.useful_seconds * _NANOSECONDS:
             self._backoff.reset()
         self.connection, self.books_since = None, 0
         self.down_since = self.down_since or self._now()
+        self.link.cause = cause
         if self._told_down:
             log.info("WebSocket not connected: link=%s cause=%s", self.name, cause)
             return
         self._told_down = True
-        self.link.state, self.link.cause = LinkState.DOWN, cause
+        self.link.state = LinkState.DOWN
         self._books.lost(self.link, cause)
         log.warning("WebSocket connection closed: link=%s cause=%s", self.name, cause)
         if self.markets:
             log.warning("STALE DATA: %d assets - no WebSocket: link=%s", 2 * len(self.markets), self.name)
-        self._tell(cause, self.assets)
-
-    def _tell(self, cause: str, assets: tuple[AssetId, ...]) -> None:
-        self._around.on_link(LinkChange(self.name, self._channel.name, self.link.state, cause, assets, self._now()))
+        self.tell(cause, self.assets)
 
 
 def _log_assets(assets: Iterable[AssetId]) -> None:

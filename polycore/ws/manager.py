@@ -262,6 +262,11 @@ class PolymarketWSManager:
         for line, markets in moves.items():
             line.remove(markets.values())
             self._place(markets.values(), avoid=line)
+            arrived: dict[Line, list[AssetId]] = defaultdict(list)
+            for market in markets.values():
+                arrived[self._homes[market.id]] += market.assets
+            for home, tokens in arrived.items():
+                home.tell(f"moved from {line.name}", tuple(tokens))
         self._close_empty()
 
     # ── REST fallback ──────────────────────────────────────────────────────────

@@ -49,9 +49,7 @@ async def test_sources_are_named_and_credited(start) -> None:
 
 
 async def test_the_whole_recording_ends_by_itself_and_pays_out(start, tmp_path: Path) -> None:
-    run = await start(
-        "run", "--plugins", "mm", "--recording", "btc-updown-15m", "--speed", "60", "--summary", "s.json"
-    )
+    run = await start("run", "--plugins", "mm", "--recording", "btc-updown-15m", "--speed", "60", "--summary", "s.json")
     assert await run.end(60) == 0, run.text
     summary = json.loads((tmp_path / "s.json").read_text())
     assert summary["exit"] == "finished"
@@ -60,9 +58,7 @@ async def test_the_whole_recording_ends_by_itself_and_pays_out(start, tmp_path: 
 
 
 async def test_on_the_recording_alone_arb_places_nothing_and_says_why(start, tmp_path: Path) -> None:
-    run = await start(
-        "run", "--plugins", "arb", "--recording", "btc-updown-15m", "--for", "5s", "--summary", "s.json"
-    )
+    run = await start("run", "--plugins", "arb", "--recording", "btc-updown-15m", "--for", "5s", "--summary", "s.json")
     assert await run.end(30) == 0
     numbers = json.loads((tmp_path / "s.json").read_text())["plugins"]["arb"]
     assert numbers["on_book"] > 0

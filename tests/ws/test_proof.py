@@ -164,7 +164,10 @@ async def test_the_second_failure_moves_the_market_to_another_socket(joined, unt
     assert set(venue.markets[1].assets) in venue.open_sets
     assert rig.cache.books.link(market.first.asset).name == "market-2"
     assert rig.believes(venue, *venue.markets)
-    assert all(change.state is LinkState.UP for change in rig.links)
+    first, moved, second = rig.links
+    assert (moved.link, moved.state, moved.cause) == ("market-2", LinkState.DOWN, "moved from market-1")
+    assert moved.assets == second.assets == market.assets, "strategies are told of both tokens, the healthy one too"
+    assert (first.state, second.state) == (LinkState.UP, LinkState.UP)
 
 
 async def test_a_crossed_book_heals_by_itself_and_is_not_resubscribed(joined, until):

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from polycore import PRICE_ONE, PriceValue, Shares
+from polycore import PRICE_ONE, PriceValue, Shares, format_price, format_size
 
 
 class MarketMakerConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -95,10 +95,12 @@ class MarketMakerConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"{name} is {value}: it must be a finite number")
         if not 0 < self.size <= self.max_position:
-            raise ValueError(f"size {self.size} must be above 0 and not above max_position {self.max_position}")
+            found, most = format_size(self.size), format_size(self.max_position)
+            raise ValueError(f"size {found} must be above 0 and not above max_position {most}")
         if not 0 < self.min_price < self.max_price < PRICE_ONE:
             raise ValueError(
-                f"the band from min_price {self.min_price} to max_price {self.max_price} is not inside (0, 1)"
+                f"the band from min_price {format_price(self.min_price)} to max_price {format_price(self.max_price)} "
+                "is not inside (0, 1)"
             )
         if not self.half_spread and not self.informed_share:
             raise ValueError("half_spread and informed_share are both 0: one of them must leave some edge")
