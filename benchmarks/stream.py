@@ -1,8 +1,8 @@
 """A made-up market stream of the venue's live form, the same for everyone who is measured.
 
 Owns the frames and what the books must be after them. Made of nothing but a seed. The proportions are those of two
-bundled recordings (2025-10-30, 2026-05-19): a quarter of the changes remove a level, one in twenty removes the best one,
-15 % of the changed sizes were never seen before.
+bundled recordings (2025-10-30, 2026-05-19): a quarter of the changes remove a level, one in twenty removes the best
+one, one in fourteen has a size that was never seen before (so in the second half of a market of 15 minutes).
 """
 
 import json
@@ -35,11 +35,6 @@ class Stream(NamedTuple):
     @property
     def average_bytes(self) -> float:
         return sum(map(len, self.frames)) / len(self.frames)
-
-    def times(self, count: int) -> list[bytes]:
-        """``count`` frames, the stream begun anew as often as needed: its first frames bring every book back."""
-        whole, rest = divmod(count, len(self.frames))
-        return self.frames * whole + self.frames[:rest]
 
 
 def make(frames: int = 10_000, assets: int = 200, levels: tuple[int, int] = (50, 100), seed: int = SEED) -> Stream:
@@ -84,7 +79,7 @@ class _Sizes:
         self._known += [self._new() for _ in range(940)]
 
     def next(self) -> str:
-        return self._new() if self._rng.random() < 0.2 else self._rng.choice(self._known)
+        return self._new() if self._rng.random() < 0.09 else self._rng.choice(self._known)
 
     def _new(self) -> str:
         return f"{self._rng.lognormvariate(5, 2) + 0.01:.2f}".rstrip("0").rstrip(".")

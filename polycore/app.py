@@ -21,9 +21,10 @@ from polycore.dispatch.dispatcher import Dispatcher
 from polycore.dispatch.guard import closed_check, watched
 from polycore.dispatch.latency import Histogram
 from polycore.dispatch.routes import bind_calls
-from polycore.errors import HookError, LinkError, OutcomeUnknown, PluginError, UsageError, VenueRefusal
+from polycore.errors import HookError, PluginError, UsageError
 from polycore.exchange.process import LocalExchange
 from polycore.execution.checks import Gate, built_in_checks, register_checks
+from polycore.execution.closing import until_nothing_rests
 from polycore.execution.executor import Executor
 from polycore.execution.reading import OpenOrdersReader
 from polycore.hooks.instances import ObserverInstance, StrategyInstance
@@ -40,12 +41,10 @@ from polycore.ws.settings import WSSettings
 log = logging.getLogger("polycore.app")
 
 _TIMER_SECONDS = 1.0
-_RETRY_SECONDS = 0.1
 _USER_FIRST_SECONDS = 3.0
 _WARM_SECONDS = 10.0
 _SETTLE_SECONDS = 1.0
 _CANCEL_SECONDS = 5.0
-_DRAIN_SECONDS = 2.0
 _HOOK_STOP_SECONDS = 1.0
 
 
@@ -164,9 +163,13 @@ class App:
         return await self._ended
 
     def end(self, reason: StopReason) -> None:
-        """Ask the run to end: nothing opens from this moment on. Safe to call twice; the first reason counts."""
+        """Ask the run to end: nothing opens from this moment on, and the cancels leave before anything else is asked.
+
+        Safe to call twice; the first reason counts.
+        """
         if self._sockets is not None and not self.gate.halted:
             self.executor.halt(f"run {reason.value}")
+            self.executor.cancel_all()
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(reason)
 
@@ -174,11 +177,11 @@ class App:
         """Stop quoting, cancel what rests, verify, close. Takes less than 10 s whatever the venue does."""
         self.end(reason)
         if self._sockets is not None:
-            for strategy in self.plugins.strategies:
-                await self._on_stop(strategy, reason)
+            await asyncio.gather(*(self._on_stop(strategy, reason) for strategy in self.plugins.strategies))
             try:
                 async with asyncio.timeout(_CANCEL_SECONDS):
-                    self.open_at_end = await self._until_nothing_rests()
+                    await until_nothing_rests(self.executor, self.cache.orders, self.venue.gateway, self.clock)
+                    self.open_at_end = 0
             except TimeoutError:
                 log.error("could not verify within %g s that nothing rests at the venue", _CANCEL_SECONDS)
         for task in self._tasks:
@@ -282,24 +285,6 @@ class App:
 
     def _user_link(self) -> Link | None:
         return None if self._sockets is None else self._sockets.user_link
-
-    async def _until_nothing_rests(self) -> int:
-        """Cancel until a complete reading after the last answer shows no open order; an UNKNOWN one may outlive us."""
-        try:
-            async with asyncio.timeout(_DRAIN_SECONDS):
-                await self.executor.drain()
-        except TimeoutError:
-            for order in self.cache.orders.open():
-                log.warning("%s is still %s (%s)", order.client_order, order.state.value, order.reason or order.id)
-        while True:
-            try:
-                listing = await self.venue.gateway.open_orders()
-                if not listing:
-                    return 0
-                await self.venue.gateway.cancel_all()
-            except (LinkError, OutcomeUnknown, VenueRefusal) as error:
-                log.warning("cancelling at the end: %s", error)
-            await asyncio.sleep(_RETRY_SECONDS)
 
     # ── Strategies ─────────────────────────────────────────────────────────────
 

@@ -118,7 +118,7 @@ class Balances(Struct, frozen=True):
 class OrderGateway(Protocol):
     """The door orders leave by.
 
-    Methods raise ``VenueRefusal``, ``OutcomeUnknown`` or ``LinkError``; none invents an answer.
+    Methods raise ``VenueRefusal``, ``OutcomeUnknown``, ``LinkError`` or ``ProtocolViolation``; none invents an answer.
     """
 
     async def open(self) -> None:

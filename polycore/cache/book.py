@@ -3,8 +3,8 @@
 Owns the levels of one token. Must not know markets, links, clocks or venues.
 
 Threads: the loop writes; any thread reads. ``top`` is one immutable tuple replaced in one store, so a reader never sees
-half of it. Depth is copied under a version that is odd while a change is being applied (a seqlock: the writer never
-waits; a reader copies again until the version stood still).
+half of it. Depth is copied under a version that is odd while a change of its market is being applied (a seqlock: the
+writer never waits; a reader copies again until the version stood still).
 """
 
 import time
@@ -55,20 +55,30 @@ class Depth(NamedTuple):
     version: int
 
 
+class Version:
+    """Number of the last event of a market's two books, times two; odd while one is being applied."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int = 0) -> None:
+        self.number = number
+
+
 class Book:
     """The depth book of one token.
 
-    ``tick`` is an attribute: changing it rekeys nothing. ``version`` rises by two with each applied event and is odd
-    during one. ``cause`` says why the state is what it is. ``link`` is the connection it depends on. ``venue_time`` and
-    ``received_time`` are of the last event. ``top`` is the plain tuple behind :attr:`best`.
+    ``tick`` is an attribute: changing it rekeys nothing. ``cause`` says why the state is what it is. ``link`` is the
+    connection it depends on, ``source`` the one whose changes it takes: the same, once its snapshot has come.
+    ``venue_time`` and ``received_time`` are of the last event. ``top`` is the plain tuple behind :attr:`best`. The two
+    books of a market share a version: nearly every frame changes both.
     """
 
     __slots__ = (
-        "asset", "market", "bids", "asks", "tick", "state", "cause", "link", "version", "venue_time", "received_time",
-        "best_bid", "best_ask", "top",
+        "asset", "market", "bids", "asks", "tick", "state", "cause", "link", "source", "venue_time", "received_time",
+        "best_bid", "best_ask", "top", "shared_version",
     )  # fmt: skip
 
-    def __init__(self, asset: AssetId, market: MarketId, tick: Price) -> None:
+    def __init__(self, asset: AssetId, market: MarketId, tick: Price, version: Version | None = None) -> None:
         self.asset = asset
         self.market = market
         self.bids: dict[Price, Size] = {}
@@ -77,7 +87,8 @@ class Book:
         self.state = BookState.EMPTY
         self.cause = "nothing received"
         self.link: Link | None = None
-        self.version = 0
+        self.source: Link | None = None
+        self.shared_version = version or Version()
         self.venue_time = 0
         self.received_time = 0
         self.best_bid: Price = EMPTY_BID
@@ -85,6 +96,11 @@ class Book:
         self.top: tuple[Price, Size, Price, Size] = _NOTHING
 
     # ── Reading, from any thread ───────────────────────────────────────────────
+
+    @property
+    def version(self) -> int:
+        """Rises by two with each event applied to a book of the market; odd during one."""
+        return self.shared_version.number
 
     @property
     def best(self) -> Best:
@@ -136,7 +152,7 @@ class Book:
                 break
             time.sleep(0)
         twin.best_bid, twin.best_ask = twin.top[0], twin.top[2]
-        twin.state, twin.cause, twin.version = self.state, self.cause, version
+        twin.state, twin.cause, twin.shared_version.number = self.state, self.cause, version
         twin.venue_time, twin.received_time = self.venue_time, self.received_time
         return twin
 
@@ -144,19 +160,24 @@ class Book:
 
     def replace(self, bids: dict[Price, Size], asks: dict[Price, Size]) -> None:
         """Take both sides as they are; the dictionaries belong to the book from now on."""
-        self.version += 1
+        self.shared_version.number += 1
         self.bids, self.asks = bids, asks
-        self.best_bid = max(bids, default=EMPTY_BID)
-        self.best_ask = min(asks, default=EMPTY_ASK)
+        self.find_best()
         self.publish()
+        self.shared_version.number += 1
+
+    def find_best(self) -> None:
+        """Look the best quotes up among all levels. Levels come in order as a rule: sorting those beats a search."""
+        self.best_bid = sorted(self.bids)[-1] if self.bids else EMPTY_BID
+        self.best_ask = sorted(self.asks)[0] if self.asks else EMPTY_ASK
 
     def publish(self) -> None:
-        """Make the outcome of an event visible, in one store, and the version even."""
+        """Make the outcome of an event visible, in one store."""
         bid, ask = self.best_bid, self.best_ask
         self.top = (bid, self.bids.get(bid, 0), ask, self.asks.get(ask, 0))
-        self.version += 1
 
     def clear(self, state: BookState, cause: str) -> None:
         """Forget every level: a new connection, a new grid."""
         self.replace({}, {})
+        self.source = None
         self.state, self.cause = state, cause

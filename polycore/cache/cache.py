@@ -31,12 +31,15 @@ STALE_SECONDS = 2.0
 class GlobalMarketCache:
     """All we believe. One writer, the event loop; any number of readers, in any thread, without a lock.
 
+    ``delta`` is :meth:`apply` for a ``BookDelta``, without a step between.
+
     ``stale_seconds`` is how old a connection's proof of life (any frame, PONG included) may be before its books count
     as stale. Silence of a book alone is not staleness: a quiet market on a proven link is fresh.
     """
 
     def __init__(self, clock: Clock, stale_seconds: float = STALE_SECONDS) -> None:
         self.books = Books()
+        self.delta = self.books.delta
         self.markets = Markets()
         self.orders = Orders()
         self.fills = Fills()
@@ -61,7 +64,7 @@ class GlobalMarketCache:
         """
         kind = type(event)
         if kind is BookDelta and link is not None:
-            self.books.delta(event, link, touched)  # type: ignore[arg-type]
+            self.delta(event, link, touched)  # type: ignore[arg-type]
         elif isinstance(event, BookSnapshot):
             self.books.snapshot(event, link, touched)
         elif isinstance(event, MarketChange):

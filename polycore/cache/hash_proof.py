@@ -13,7 +13,7 @@ from polycore.cache.book import Book, BookState
 from polycore.cache.books import Proof
 from polycore.venue import BookView
 
-_log = logging.getLogger("polycore.cache")
+log = logging.getLogger("polycore.cache")
 
 BUDGET = 0.01
 _LARGEST_FRAME = 64 * 1024
@@ -68,4 +68,4 @@ class HashProof:
         if verdict:
             self._proof.hash_agreed += 1
         else:
-            _log.debug("hash of %s disagrees (counted, not acted on)", book.asset)
+            log.debug("hash of %s disagrees (counted, not acted on)", book.asset)

@@ -90,12 +90,16 @@ class Inventory:
 
 
 class FillNews(Enum):
-    """What a report of a fill means: NEW to book, PROGRESS or VOID of one booked before, REPEAT to ignore."""
+    """What a report of a fill means: NEW to book, PROGRESS or VOID of one booked before, REPEAT to ignore.
+
+    STILLBORN: the first report says already that it failed to settle, so there is nothing to book.
+    """
 
     NEW = "new"
     PROGRESS = "progress"
     VOID = "void"
     REPEAT = "repeat"
+    STILLBORN = "stillborn"
 
 
 _RANK = {
@@ -114,15 +118,12 @@ class Fills:
         self._seen: dict[tuple[TradeId, OrderId, Role], Fill] = {}
 
     def news(self, fill: Fill) -> FillNews:
-        """Classify a report and remember it. Statuses join upwards; a terminal one absorbs the rest.
-
-        A fill whose first report is FAILED was never booked, so there is nothing to void: a REPEAT.
-        """
+        """Classify a report and remember it. Statuses join upwards; a terminal one absorbs the rest."""
         key = (fill.trade, fill.order, fill.role)
         known = self._seen.get(key)
         if known is None:
             self._seen[key] = fill
-            return FillNews.REPEAT if fill.settlement is Settlement.FAILED else FillNews.NEW
+            return FillNews.STILLBORN if fill.settlement is Settlement.FAILED else FillNews.NEW
         if (
             _RANK[fill.settlement] < _RANK[known.settlement]
             or known.settlement.final

@@ -12,6 +12,9 @@ from polycore.model.intents import Approved, PlaceOrder
 from polycore.model.market import Side
 from polycore.model.money import Price, Size
 
+DUST: Size = 10_000
+"""What the sizes of fills may drift from the ordered size: 0.01 share (venue reference 2.4)."""
+
 _S = OrderState
 
 TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
@@ -29,10 +32,15 @@ TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
 
 
 class Order:
-    """One of our orders. ``matched`` is cumulative and only grows; ``cancelling`` is a flag, not a state."""
+    """One of our orders. ``cancelling`` is a flag, not a state.
+
+    ``matched`` is what the venue says was filled, ``booked`` what fills have told so far, those that failed to settle
+    included. Both are cumulative and only grow; ``booked`` follows, because an answer or an event may beat the fill.
+    """
 
     __slots__ = (
-        "client_order", "strategy", "market", "place", "id", "state", "matched", "reason", "cancelling", "sent_time",
+        "client_order", "strategy", "market", "place", "id", "state", "matched", "booked", "reason", "cancelling",
+        "sent_time",
     )  # fmt: skip
 
     def __init__(self, approved: Approved) -> None:
@@ -43,6 +51,7 @@ class Order:
         self.id: OrderId | None = None
         self.state = OrderState.INTENT
         self.matched: Size = 0
+        self.booked: Size = 0
         self.reason = ""
         self.cancelling = False
         self.sent_time = 0
@@ -59,6 +68,17 @@ class Order:
     def remaining(self) -> Size:
         """Shares not matched yet."""
         return max(self.place.size - self.matched, 0)
+
+    @property
+    def pending(self) -> Size:
+        """Shares that may still change a position: not matched yet, or matched without a fill so far.
+
+        Once the order has ended, less than ``DUST`` is the rounding of fills.
+        """
+        if not self.state.terminal:
+            return max(self.place.size, self.matched) - self.booked
+        missing = self.matched - self.booked
+        return missing if missing > DUST else 0
 
     def update(self, state: OrderState, reason: str = "") -> OrderUpdate:
         """An event that says where the order stands."""
@@ -85,6 +105,7 @@ class Orders:
         self._by_client: dict[ClientOrderId, Order] = {}
         self._by_id: dict[OrderId, Order] = {}
         self._open: dict[ClientOrderId, Order] = {}
+        self._unbooked: dict[ClientOrderId, Order] = {}
 
     def track(self, approved: Approved) -> Order:
         """Begin to track an order, before anything is sent."""
@@ -118,7 +139,13 @@ class Orders:
             order.state, order.reason, changed = state, reason, True
             if state.terminal:
                 self._open.pop(order.client_order, None)
+        self._await_fills(order)
         return changed
+
+    def book(self, order: Order, size: Size) -> None:
+        """Record that ``size`` of what matched has been told by a fill, whatever became of it."""
+        order.booked += size
+        self._await_fills(order)
 
     def open(self, strategy: str | None = None, market: MarketId | None = None) -> Iterator[Order]:
         """Orders that are not terminal, oldest first: all, a strategy's, a market's."""
@@ -126,7 +153,20 @@ class Orders:
             if strategy in (None, order.strategy) and market in (None, order.market):
                 yield order
 
+    def exposed(self, strategy: str | None = None, market: MarketId | None = None) -> Iterator[Order]:
+        """Orders that may still change a position: the open ones, then those that ended with fills to come."""
+        yield from self.open(strategy, market)
+        for order in list(self._unbooked.values()):
+            if strategy in (None, order.strategy) and market in (None, order.market):
+                yield order
+
     def unlisted(self, listed: Iterable[OrderId]) -> list[Order]:
         """Open orders with an id that a complete listing does not name; the caller decides what that proves."""
         names = set(listed)
         return [order for order in self._open.values() if order.id is not None and order.id not in names]
+
+    def _await_fills(self, order: Order) -> None:
+        if order.state.terminal and order.pending:
+            self._unbooked[order.client_order] = order
+        else:
+            self._unbooked.pop(order.client_order, None)

@@ -75,6 +75,10 @@ class CacheView:
         """Our orders that are not terminal, oldest first."""
         return self._cache.orders.open(strategy, market)
 
+    def exposed_orders(self, strategy: str | None = None, market: MarketId | None = None) -> Iterator[Order]:
+        """Our orders that may still change a position by their ``pending`` shares: limits count these."""
+        return self._cache.orders.exposed(strategy, market)
+
     def mark(self, asset: AssetId) -> Price | None:
         """What a token can be valued at: its best bid, or ``None``."""
         return self._cache.mark(asset)

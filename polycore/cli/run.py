@@ -32,6 +32,7 @@ from polycore.settings import Settings, load_settings
 DEFAULT_SOURCES = "btc-updown-15m,neg-risk"
 _SCENARIOS = frozenset({"neg-risk"})
 _PLAIN_EVERY_SECONDS = 5.0
+_LOOK_SECONDS = 0.5
 _EXIT = {StopReason.FINISHED: 0, StopReason.INTERRUPTED: 0, StopReason.TRIPPED: 1, StopReason.FAILED: 1}
 
 log = logging.getLogger("polycore.cli")
@@ -170,11 +171,12 @@ class _Watch:
         return self.status.done
 
     async def look(self) -> None:
-        """Read the exchange's status; one that cannot be read leaves the last one standing."""
+        """Read the exchange's status; one that cannot be read soon leaves the last one standing."""
         try:
-            self.status = await self._app.exchange.status()
-        except LinkError as error:
-            log.debug("%s", error)
+            async with asyncio.timeout(_LOOK_SECONDS):
+                self.status = await self._app.exchange.status()
+        except (LinkError, TimeoutError) as error:
+            log.debug("%s", error or "the exchange's status takes too long")
 
 
 def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:

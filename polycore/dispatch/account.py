@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from polycore.cache.cache import GlobalMarketCache
 from polycore.cache.inventory import FillNews, Inventory
-from polycore.cache.orders import Order
+from polycore.cache.orders import DUST, Order
 from polycore.model.events import Fill, OrderState, OrderUpdate, Role, Settlement
 from polycore.model.ids import MarketId, OrderId, TradeId
 from polycore.model.market import Market, MarketStatus
@@ -19,9 +19,7 @@ from polycore.model.money import PRICE_ONE, Size, format_size
 
 log = logging.getLogger("polycore.dispatch")
 
-DUST: Size = 10_000
-"""What the sizes of fills may drift from the ordered size: 0.01 share (venue reference 2.4)."""
-
+_FIRST = frozenset({FillNews.NEW, FillNews.STILLBORN})
 _UNPROVEN = frozenset({OrderState.SENT, OrderState.UNKNOWN})
 
 
@@ -59,6 +57,10 @@ class Account:
         if news is FillNews.REPEAT:
             return []
         order = self._cache.orders.find(fill.order)
+        if order is not None and news in _FIRST:
+            self._cache.orders.book(order, fill.size)
+        if news is FillNews.STILLBORN:
+            return []
         fill = self._enriched(fill, order)
         if news is FillNews.NEW:
             return self._new(fill, order)

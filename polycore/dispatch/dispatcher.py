@@ -34,7 +34,7 @@ from polycore.model.intents import Intent, StopReason
 
 log = logging.getLogger("polycore.dispatch")
 
-SLICE_NANOSECONDS = 5_000_000
+SLICE_NANOSECONDS = 1_000_000
 """Longest delivery before the sockets are read again."""
 
 if TYPE_CHECKING:
@@ -140,8 +140,8 @@ class Dispatcher:
 
         ``link`` is the connection it came by, ``None`` for what was polled over REST.
         """
-        if type(event) is BookDelta:
-            self.cache.apply(event, link, self._touched)
+        if type(event) is BookDelta and link is not None:
+            self.cache.delta(event, link, self._touched)
         elif isinstance(event, Fill):
             for news in self.account.fill(event):
                 self._tell_owner(news)

@@ -1,6 +1,6 @@
 """One hook call: timed, caught, tripping its strategy.
 
-Owns the only ``except Exception`` around plugin code. A strategy that raised once no longer knows its position: there
+Owns the only ``except`` of anything around plugin code. A strategy that raised once no longer knows its position: there
 is no "log and carry on". Must not know mailboxes, the cache or what an intent means.
 """
 
@@ -20,6 +20,8 @@ log = logging.getLogger("polycore.dispatch")
 HookCall: TypeAlias = Callable[..., object]
 """A bound hook implementation: called with the hook's arguments in the order of its specification."""
 
+_RAISED = (Exception, SystemExit)
+"""What plugin code may raise without taking the run with it. A plugin may not end the process: orders rest."""
 BUDGET_NANOSECONDS = 500_000
 _WARN_EVERY_NANOSECONDS = 60_000_000_000
 _INTENT_TYPES = frozenset({SetQuotes, PlaceOrder, CancelOrder, CancelAll})
@@ -59,7 +61,7 @@ class Guard:
         try:
             wanted = function(event, context)
             intents = () if wanted is None else as_intents(wanted)
-        except Exception as cause:
+        except _RAISED as cause:
             self._trip(hook, cause)
             return ()
         self.returned = returned = self._monotonic()
@@ -72,11 +74,11 @@ class Guard:
         try:
             result = function(*arguments)
             return await result if inspect.isawaitable(result) else result
-        except Exception as cause:
+        except _RAISED as cause:
             self._trip(hook, cause)
             return None
 
-    def _trip(self, hook: str, cause: Exception) -> None:
+    def _trip(self, hook: str, cause: BaseException) -> None:
         self.returned = self._monotonic()
         if self.tripped:
             return
@@ -124,7 +126,7 @@ def closed_check(
     def closed(*, order: PlaceOrder, strategy: str, cache: object) -> Rejection | None:
         try:
             return check(order=order, strategy=strategy, cache=cache)
-        except Exception as cause:
+        except _RAISED as cause:
             on_error(HookError("a check", "check_order", cause))
             return Rejection("check_order", f"a check raised {type(cause).__name__}: {cause}; expected a decision")
 
@@ -137,7 +139,7 @@ def watched(hook: str, watch: Callable[..., object], on_error: Callable[[HookErr
     def guarded(**arguments: object) -> None:
         try:
             watch(**arguments)
-        except Exception as cause:
+        except _RAISED as cause:
             on_error(HookError("an observer", hook, cause))
 
     return guarded

@@ -1,6 +1,6 @@
 """Orders and trades as their owners see them: the bodies of REST and the events of the user channel.
 
-One struct a shape, its fields in the venue's order (venue notes 2.2, 2.3 and 4.5). Pure.
+Owns one struct a shape, its fields in the venue's order (venue notes 2.2, 2.3 and 4.5). Pure: nothing is sent.
 """
 
 import hashlib
@@ -66,6 +66,7 @@ class OrderEventBody(Struct):
 
 
 def open_order_body(order: Order, market: Market, owner: str) -> OpenOrderBody:
+    """An open order for ``GET /data/orders``."""
     return OpenOrderBody(
         id=order.id,
         status=order.status,
@@ -115,6 +116,8 @@ def order_event_body(notice: OrderNotice, market: Market, owner: str) -> OrderEv
 
 
 class MakerOrderBody(Struct):
+    """A maker's part in a trade, on the maker's own token."""
+
     order_id: str
     owner: str
     maker_address: str
@@ -209,6 +212,7 @@ def trade_event_body(notice: FillNotice, market: Market, owner_of: OwnerOf) -> T
 
 
 def trade_body(trade: Trade, market: Market, account: str, owner_of: OwnerOf) -> TradeBody:
+    """A trade for ``GET /data/trades``, as ``account`` took part in it."""
     role = Role.TAKER if trade.taker.lower() == account.lower() else Role.MAKER
     return TradeBody(
         id=trade.id,

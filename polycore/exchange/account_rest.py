@@ -1,4 +1,7 @@
-"""The CLOB's private endpoints: keys, balances, orders, cancels, trades, heartbeats (venue notes 4.5 to 4.10)."""
+"""The CLOB's private endpoints: keys, balances, orders, cancels, trades, heartbeats (venue notes 4.5 to 4.10).
+
+Owns paths, parameters and delays. Must not touch the exchange but through the service.
+"""
 
 import asyncio
 from collections.abc import Mapping, Sequence

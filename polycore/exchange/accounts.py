@@ -30,6 +30,7 @@ class Holding:
         self.unsettled: defaultdict[AssetId, Size] = defaultdict(int)
 
     def state(self) -> AccountState:
+        """What is kept of it over a restart."""
         return AccountState(self.address, self.money, {asset: size for asset, size in self.shares.items() if size})
 
 
@@ -63,6 +64,7 @@ class Accounts:
         return holding
 
     def deposit(self, holding: Holding, amount: Money) -> None:
+        """Add pUSD from outside. Raises ``UsageError`` for a negative amount."""
         if amount < 0:
             raise UsageError(f"a deposit cannot be negative, got {amount} units for {holding.address}")
         holding.money += amount
@@ -103,6 +105,7 @@ class Accounts:
         self.mint(market, one, asset, -gets, other, other_asset, -other_gets, -size)
 
     def charge(self, holding: Holding, fee: Money) -> None:
+        """Take a fee."""
         holding.money -= fee
         self._fees += fee
 
@@ -126,6 +129,7 @@ class Accounts:
                 holding.unsettled.pop(asset, None)
 
     def totals(self) -> Totals:
+        """Everything added up."""
         supply: defaultdict[AssetId, Size] = defaultdict(int)
         for holding in self:
             for asset, size in holding.shares.items():

@@ -29,14 +29,17 @@ _MINIMUM_MARKETABLE_BUY: Money = MONEY_ONE
 
 
 def invalid(request: OrderRequest, what: str) -> Refusal:
+    """The venue's refusal of one order, by its id."""
     return Refusal(400, f"order {request.id} is invalid. {what}")
 
 
 def duplicated(request: OrderRequest) -> Refusal:
+    """The order's id was seen before."""
     return invalid(request, "Duplicated.")
 
 
 def breaks_tick(request: OrderRequest, market: Market) -> Refusal:
+    """The order's price is not on the market's grid."""
     return invalid(request, f"Price ({_ratio(request)}) breaks minimum tick size rule: {format_price(market.tick)}")
 
 

@@ -1,4 +1,7 @@
-"""The market channel's rarer messages: a market was listed, a market paid out (venue notes 1.7). Pure."""
+"""The market channel's rarer messages: a market was listed, a market paid out (venue notes 1.7).
+
+Owns their shapes. Pure: nothing is sent.
+"""
 
 from msgspec import Struct
 
@@ -19,6 +22,8 @@ class FeeText(Struct):
 
 
 class EventMessage(Struct):
+    """The event of a new market."""
+
     id: str
     ticker: str
     slug: str
@@ -27,6 +32,8 @@ class EventMessage(Struct):
 
 
 class NewMarketMessage(Struct):
+    """A market was listed; ``id`` is its number as text."""
+
     id: str
     question: str
     market: str
@@ -65,6 +72,7 @@ class MarketResolvedMessage(Struct):
 
 
 def new_market_message(market: Market, number: int, tick: Price, time: int) -> NewMarketMessage:
+    """Tell of a market that was listed at ``time``, wall nanoseconds."""
     return NewMarketMessage(
         id=str(number),
         question=market.question,
@@ -97,6 +105,7 @@ def new_market_message(market: Market, number: int, tick: Price, time: int) -> N
 
 
 def market_resolved_message(market: Market, number: int, notice: ResolvedNotice) -> MarketResolvedMessage:
+    """Tell of a market that paid out."""
     winner = notice.winner
     return MarketResolvedMessage(
         event_type="market_resolved",

@@ -24,15 +24,19 @@ class Desk:
 
     @property
     def market(self) -> Market:
+        """The market, with the tick and the status in force."""
         return self.listing.market
 
     def is_first(self, asset: AssetId) -> bool:
+        """Whether a token is the market's first."""
         return asset == self.market.first.asset
 
     def traded(self, asset: AssetId, price: Price) -> None:
+        """Note the price of a trade, on whichever token it was."""
         self.last_trade = price if self.is_first(asset) else complement(price)
 
     def set_status(self, status: MarketStatus) -> None:
+        """Open, pause, close or resolve the market; nothing is announced."""
         self.listing = msgspec.structs.replace(self.listing, market=msgspec.structs.replace(self.market, status=status))
 
     def set_tick(self, tick: Price, now: int) -> list[Notice]:
@@ -43,11 +47,13 @@ class Desk:
         return changes + self.snapshots(now)
 
     def snapshot(self, asset: AssetId, now: int) -> BookNotice:
+        """One token's whole book as displayed now."""
         bids, asks = self.book.levels(asset)
         last = self.last_trade if self.is_first(asset) or not self.last_trade else complement(self.last_trade)
         return BookNotice(self.market.id, asset, bids, asks, self.market.tick, last, now)
 
     def snapshots(self, now: int) -> list[Notice]:
+        """Both tokens' whole books as displayed now."""
         return [self.snapshot(asset, now) for asset in self.market.assets]
 
     def publish(self, now: int, *, books: bool) -> list[Notice]:

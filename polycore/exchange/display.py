@@ -56,6 +56,7 @@ class TokenBook:
         self.asks.replace(asks)
 
     def side(self, side: Side) -> "_Side":
+        """One side of the book."""
         return self.bids if side is Side.BUY else self.asks
 
     @property

@@ -98,6 +98,7 @@ class Exchange:
         return [desk.listing for desk in self._desks.values()]
 
     def listing(self, market: MarketId) -> Listing | None:
+        """A market and its terms as they are now; ``None`` for one that was never listed."""
         desk = self._desks.get(market)
         return desk.listing if desk else None
 
@@ -182,6 +183,7 @@ class Exchange:
                 self._aside[state.address][asset] = size
 
     def has_account(self, address: Address) -> bool:
+        """Whether an account is open."""
         return address in self._accounts
 
     def accounts(self) -> Sequence[AccountState]:
@@ -193,6 +195,7 @@ class Exchange:
         ]
 
     def deposit(self, account: Address, amount: Money) -> None:
+        """Give an account ``amount`` more pUSD. Raises ``UsageError`` for a negative amount."""
         self._accounts.deposit(self._accounts[account], amount)
 
     def money(self, account: Address) -> Balance:
@@ -262,6 +265,7 @@ class Exchange:
         return CancelResult(tuple(canceled), refused)
 
     def cancel_all(self, account: Address, now: int) -> CancelResult:
+        """Withdraw every live order of an account."""
         return self.cancel(account, [order.id for order in self._trading.open_of(account)], now)
 
     def cancel_market(
@@ -290,6 +294,7 @@ class Exchange:
         return self._trading.trades_of(account)
 
     def trade(self, trade: TradeId) -> Trade | None:
+        """One trade as it stands now; ``None`` when unknown, or settled between flow accounts alone."""
         return self._trading.trades.get(trade)
 
     def heartbeat(self, account: Address, beat: str, now: int) -> BeatAccepted | BeatRefused:

@@ -1,6 +1,6 @@
 """Gamma's records of events, markets and tags, in the venue's key order (venue notes 7).
 
-Owns the shapes; ids are the numbers of markets, events and tags in order of listing.
+Owns the shapes; ids are the numbers of markets, events and tags in order of listing. Pure: it is given what to tell.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,7 @@
-"""What the HTTP sides of the exchange share: answers, refusals, pages and the check of signed requests."""
+"""What the HTTP sides of the exchange share: answers, refusals, pages and the check of signed requests.
+
+Owns the envelopes. Must not know a path or decide anything about orders.
+"""
 
 import base64
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -26,6 +29,7 @@ def answer(body: object, *, status: int = 200) -> web.Response:
 
 
 def raw_answer(body: bytes, *, status: int = 200) -> web.Response:
+    """An answer that is JSON already."""
     return web.Response(body=body, status=status, content_type="application/json")
 
 

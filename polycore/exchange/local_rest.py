@@ -46,6 +46,8 @@ class Status(Struct):
 
 
 class TickBody(Struct, forbid_unknown_fields=True):
+    """``POST /polycore/tick``: a market's id and its new tick, as text."""
+
     market: str
     tick: str
 
@@ -87,6 +89,7 @@ class LocalRest:
         return answer({"market": market, "tick": body.tick})
 
     def status(self) -> Status:
+        """The run so far."""
         playback, now = self._service.playback, self._service.now()
         return Status(
             playing=self._service.started and not playback.finished,

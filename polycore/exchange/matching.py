@@ -1,4 +1,6 @@
-"""Who trades with whom and for how much: price, then time, over one unified book. Pure.
+"""Who trades with whom and for how much: price, then time, over one unified book.
+
+Owns the plan of a match. Pure: it moves no money and changes no order.
 
 Three kinds of match come out of one walk: a BUY against a SELL of the same token, a BUY against a BUY of the other
 token (a pair is minted), a SELL against a SELL of the other token (a pair is merged).

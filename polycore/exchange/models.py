@@ -5,7 +5,7 @@ The models are pure: they are given what they decide on and change nothing but t
 
 from typing import Protocol
 
-from polycore.exchange.book import Queue, Resting
+from polycore.exchange.book import Queue
 from polycore.exchange.values import Listing
 from polycore.model.market import Market
 from polycore.model.money import Money, Price, Size
@@ -85,14 +85,3 @@ class ScheduleFee:
 
     def taker_fee(self, market: Market, price: Price, size: Size) -> Money:
         return market.fee.taker_fee(price, size)
-
-
-def ahead(queue: Queue, order: Resting) -> Size:
-    """Recorded shares that must trade before ``order`` is reached."""
-    waiting = 0
-    for piece in queue:
-        if piece is order:
-            return waiting
-        if piece.recorded:
-            waiting += piece.remaining
-    return waiting

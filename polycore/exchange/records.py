@@ -21,11 +21,15 @@ from polycore.model.money import MONEY_ONE, PRICE_ONE, format_money, format_pric
 
 
 class ClobToken(Struct):
+    """A token of the compact record: its id and its label."""
+
     t: str
     o: str
 
 
 class ClobFee(Struct):
+    """The fee of the compact record: rate, exponent, takers only."""
+
     r: msgspec.Raw
     e: int
     to: bool
@@ -51,6 +55,8 @@ class ClobMarket(Struct, omit_defaults=True):
 
 
 class FullToken(Struct):
+    """A token of the full record; ``price`` is a number."""
+
     token_id: str
     outcome: str
     price: msgspec.Raw
@@ -58,6 +64,8 @@ class FullToken(Struct):
 
 
 class FullMarket(Struct):
+    """The full record."""
+
     enable_order_book: bool
     active: bool
     closed: bool
@@ -90,6 +98,8 @@ class FullMarket(Struct):
 
 
 class SimplifiedMarket(Struct):
+    """The record of ``/simplified-markets``."""
+
     condition_id: str
     rewards: dict[str, object]
     tokens: tuple[FullToken, FullToken]
@@ -100,6 +110,7 @@ class SimplifiedMarket(Struct):
 
 
 def clob_market(listing: Listing) -> ClobMarket:
+    """The compact record of a market."""
     market = listing.market
     fee = market.fee
     return ClobMarket(
@@ -121,6 +132,7 @@ def clob_market(listing: Listing) -> ClobMarket:
 
 
 def full_market(shown: MarketBook, listing: Listing) -> FullMarket:
+    """The full record, with prices as shown now."""
     market = listing.market
     return FullMarket(
         enable_order_book=True,
@@ -156,6 +168,7 @@ def full_market(shown: MarketBook, listing: Listing) -> FullMarket:
 
 
 def simplified_market(shown: MarketBook, listing: Listing) -> SimplifiedMarket:
+    """The simplified record, with prices as shown now."""
     market = listing.market
     return SimplifiedMarket(
         condition_id=market.id,
@@ -172,10 +185,12 @@ def simplified_market(shown: MarketBook, listing: Listing) -> SimplifiedMarket:
 
 
 def accepting(market: Market) -> bool:
+    """Whether the market takes orders."""
     return market.status is MarketStatus.OPEN
 
 
 def over(market: Market) -> bool:
+    """Whether the market will never take an order again."""
     return market.status in (MarketStatus.CLOSED, MarketStatus.RESOLVED)
 
 

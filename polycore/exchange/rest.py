@@ -1,4 +1,7 @@
-"""The CLOB's public endpoints: time, books, prices and market records (venue notes 4.1 to 4.4)."""
+"""The CLOB's public endpoints: time, books, prices and market records (venue notes 4.1 to 4.4).
+
+Owns paths and parameters. Reads what is displayed; must not change anything.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 

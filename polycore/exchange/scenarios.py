@@ -118,6 +118,7 @@ class NegRiskScenario:
 
     @property
     def event(self) -> EventId:
+        """The event's id."""
         return EventId(f"{self._slug}-{self._seed}")
 
     @property

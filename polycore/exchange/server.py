@@ -112,6 +112,7 @@ class ExchangeServer:
 
     @property
     def ready(self) -> Ready:
+        """The line that says so."""
         return Ready(self.url, True, self.options.recordings, self.options.scenarios)
 
     async def serve(self, stop: asyncio.Event) -> None:

@@ -101,10 +101,12 @@ class Service:
     # ── Time ──────────────────────────────────────────────────────────────────
 
     def now(self) -> int:
+        """Wall time, nanoseconds."""
         return self._clock.wall()
 
     @property
     def started(self) -> bool:
+        """Whether the recorded flow has begun, or has ended."""
         return self.playback.next_due is not None or self.playback.finished
 
     def start(self) -> None:
@@ -145,6 +147,7 @@ class Service:
         return credentials
 
     def revoke(self, credentials: Credentials) -> None:
+        """Take a key out of force."""
         self.keys.revoke(credentials.key)
         self._changed()
 
@@ -214,9 +217,11 @@ class Service:
         return self._after([self.exchange.cancel(account, ids, self.now()) for account, ids in groups.items()])
 
     def cancel_all(self, owner: str) -> CancelResult:
+        """Withdraw every order of an owner, in all of its accounts."""
         return self._after([self.exchange.cancel_all(account, self.now()) for account in self.accounts_of(owner)])
 
     def cancel_market(self, owner: str, market: MarketId | None, asset: AssetId | None) -> CancelResult:
+        """Withdraw an owner's orders of a market, of a token, or of both together."""
         now = self.now()
         return self._after(
             [
@@ -238,6 +243,7 @@ class Service:
             self._by_asset[asset].add(listener)
 
     def unlisten(self, listener: MarketListener, assets: Iterable[AssetId]) -> None:
+        """Send a connection nothing more about these tokens."""
         for asset in assets:
             self._by_asset[asset].discard(listener)
 
@@ -247,9 +253,11 @@ class Service:
         self._everyone.discard(listener)
 
     def listen_user(self, listener: UserListener) -> None:
+        """Send a connection its owner's orders and trades from now on."""
         self._users.add(listener)
 
     def forget_user(self, listener: UserListener) -> None:
+        """A connection of the user channel is gone."""
         self._users.discard(listener)
 
     def market(self, market: MarketId) -> Market:

@@ -19,6 +19,7 @@ class Timers:
 
     @property
     def next_due(self) -> int | None:
+        """When the next action is due; ``None`` when there is none."""
         return self._heap[0][0] if self._heap else None
 
     def run(self, now: int) -> None:

@@ -56,6 +56,7 @@ class Trading:
         return OrderId(f"0x{self._random.getrandbits(256):064x}")
 
     def new_uuid(self) -> str:
+        """A random version 4 UUID, from the run's seed."""
         value = f"{self._random.getrandbits(128):032x}"
         return f"{value[:8]}-{value[8:12]}-4{value[13:16]}-a{value[17:20]}-{value[20:]}"
 
@@ -76,13 +77,16 @@ class Trading:
             self.orders.pop(order.id, None)
 
     def tell_order(self, order: Resting, event: OrderEvent, now: int) -> None:
+        """Announce to its owner what became of an order; flow accounts hear nothing."""
         if not self.accounts[order.account].flow:
             self.outbox.append(OrderNotice(order.account, event, order.view(), now))
 
     def reserved_money(self, account: str) -> Money:
+        """What an account's open BUY orders hold back, in millionths of a pUSD."""
         return sum(order.cover for order in self._open[account.lower()].values() if order.side is Side.BUY)
 
     def reserved_shares(self, account: str, asset: AssetId) -> int:
+        """What an account's open SELL orders of a token hold back, in millionths of a share."""
         orders = self._open[account.lower()].values()
         return sum(order.cover for order in orders if order.side is Side.SELL and order.asset == asset)
 
@@ -94,11 +98,9 @@ class Trading:
 
     def execute(self, desk: Desk, taker: Resting, slices: Sequence[Slice], now: int) -> Trade:
         """Carry a plan out: one trade, whatever the number of makers."""
-        owner, money, size = (
-            self.accounts[taker.account],
-            sum(s.taker_money for s in slices),
-            sum(s.size for s in slices),
-        )
+        owner = self.accounts[taker.account]
+        money = sum(part.taker_money for part in slices)
+        size = sum(part.size for part in slices)
         fee = self.fee(desk, taker, slices)
         if taker.side is Side.SELL:
             fee = min(fee, money)
@@ -124,22 +126,22 @@ class Trading:
         return trade
 
     def trades_of(self, account: str) -> list[Trade]:
+        """An account's trades as they stand now, oldest first."""
         return [self.trades[trade] for trade in self._trades_of[account.lower()]]
 
     def _move(self, desk: Desk, taker: Resting, owner: Holding, part: Slice) -> None:
-        maker, books, market = part.maker, self.accounts, desk.market
-        other = books[maker.account]
+        maker, accounts, market = part.maker, self.accounts, desk.market.id
+        other = accounts[maker.account]
         if maker.recorded and maker.side is Side.SELL:
             self.cover_flow(desk, other, maker.asset, part.size)
         if taker.recorded and taker.side is Side.SELL:
             self.cover_flow(desk, owner, taker.asset, part.size)
         if maker.asset == taker.asset:
             buyer, seller = (owner, other) if taker.side is Side.BUY else (other, owner)
-            books.swap(buyer, seller, taker.asset, part.size, part.maker_money)
-        elif taker.side is Side.BUY:
-            books.mint(market.id, owner, taker.asset, part.taker_money, other, maker.asset, part.maker_money, part.size)
+            accounts.swap(buyer, seller, taker.asset, part.size, part.maker_money)
         else:
-            books.burn(market.id, owner, taker.asset, part.taker_money, other, maker.asset, part.maker_money, part.size)
+            convert = accounts.mint if taker.side is Side.BUY else accounts.burn
+            convert(market, owner, taker.asset, part.taker_money, other, maker.asset, part.maker_money, part.size)
 
     def cover_flow(self, desk: Desk, holding: Holding, asset: AssetId, size: int) -> None:
         """Recorded sellers own what they sell: what is missing is split from the flow account's pUSD."""

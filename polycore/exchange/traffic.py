@@ -32,6 +32,7 @@ class TrafficLog:
             self._file.write(msgspec.json.encode(line) + b"\n")
 
     def close(self) -> None:
+        """Close the file; nothing may be written afterwards."""
         if self._file is not None:
             self._file.close()
 

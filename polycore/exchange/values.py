@@ -199,6 +199,7 @@ class Balance(Struct, frozen=True):
 
     @property
     def available(self) -> int:
+        """What is not reserved."""
         return self.total - self.reserved
 
 

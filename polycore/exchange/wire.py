@@ -53,10 +53,14 @@ class PostBody(Struct, rename="camel"):
 
 
 class CancelBody(Struct):
+    """``DELETE /order``."""
+
     orderID: str
 
 
 class CancelMarketBody(Struct):
+    """``DELETE /cancel-market-orders``: both empty is an error."""
+
     market: str = ""
     asset_id: str = ""
 
@@ -69,6 +73,8 @@ class TokenBody(Struct):
 
 
 class BeatBody(Struct):
+    """``POST /v1/heartbeats``; empty for the first beat."""
+
     heartbeat_id: str = ""
 
 
@@ -76,6 +82,8 @@ class BeatBody(Struct):
 
 
 class PlacedAnswer(Struct):
+    """An accepted order (venue notes 4.6)."""
+
     success: bool
     errorMsg: str
     orderID: str
@@ -98,6 +106,8 @@ class RefusedEntry(Struct):
 
 
 class CancelAnswer(Struct):
+    """Ids withdrawn, and why each of the others was not."""
+
     canceled: tuple[str, ...]
     not_canceled: Mapping[str, str]
 
@@ -117,6 +127,7 @@ def placed_answer(placed: Placed) -> PlacedAnswer:
 
 
 def cancel_answer(result: CancelResult) -> CancelAnswer:
+    """A cancel's result in the venue's form."""
     return CancelAnswer(result.canceled, {order: reason for order, reason in result.not_canceled.items()})
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from itertools import count
 
 from polycore.cache.orders import Order, Orders
-from polycore.errors import LinkError, OutcomeUnknown, VenueRefusal
+from polycore.errors import LinkError, OutcomeUnknown, ProtocolViolation, VenueRefusal
 from polycore.execution.limiter import Bucket
 from polycore.model.events import OrderState, OrderUpdate
 from polycore.model.ids import OrderId
@@ -117,7 +117,7 @@ class Cancels:
             self.requests += 1
             try:
                 answer = await self._gateway.cancel(list(batch))
-            except (VenueRefusal, OutcomeUnknown, LinkError) as error:
+            except (VenueRefusal, OutcomeUnknown, LinkError, ProtocolViolation) as error:
                 log.warning("cancel of %d orders failed, repeated: %s", len(batch), error)
                 await asyncio.sleep(_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)])
                 continue

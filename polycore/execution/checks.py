@@ -172,14 +172,14 @@ class MaximumOrder:
 
 
 class Sellable:
-    """``sellable``: a sale is covered by confirmed shares that no other open sale has promised."""
+    """``sellable``: a sale is covered by confirmed shares that no other sale has promised, or sold unbooked yet."""
 
     @hookimpl
     def check_order(self, order: PlaceOrder, strategy: str, cache: CacheView) -> Rejection | None:
         if order.side is not Side.SELL:
             return None
         promised = sum(
-            o.remaining for o in cache.open_orders(strategy)
+            o.pending for o in cache.exposed_orders(strategy)
             if o.side is Side.SELL and o.place.asset == order.asset
         )  # fmt: skip
         free = cache.sellable(strategy, order.asset) - promised
@@ -190,10 +190,11 @@ class Sellable:
 
 
 class MaximumPosition:
-    """``max_position``: the worst the strategy's open orders could make of its position in a market.
+    """``max_position``: the worst the strategy's orders could make of its position in a market.
 
-    In shares of either outcome, each at most 1 pUSD: position and every open order of that direction filled, none of
-    the other. An order that reduces the position passes even above the limit.
+    In shares of either outcome, each at most 1 pUSD: position and every order of that direction filled, none of the
+    other. What the venue has matched counts as an order's until its fill is booked. An order that reduces the position
+    passes even above the limit.
     """
 
     def __init__(self, most: Size) -> None:
@@ -207,7 +208,8 @@ class MaximumPosition:
         up = _buys_first(order, market)
         first, second = market.assets
         net = cache.position(strategy, first) - cache.position(strategy, second)
-        pending = sum(o.remaining for o in cache.open_orders(strategy, market.id) if _buys_first(o.place, market) is up)
+        orders = cache.exposed_orders(strategy, market.id)
+        pending = sum(o.pending for o in orders if _buys_first(o.place, market) is up)
         worst = (net if up else -net) + pending + order.size
         if worst > self._most:
             outcome = market.label(first if up else second)

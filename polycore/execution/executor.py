@@ -91,6 +91,7 @@ class Executor:
         self._group: asyncio.TaskGroup | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._foreign: set[OrderId] = set()
+        self._unlisted: list[Order] = []
         self.cancels = Cancels(
             self._orders, gateway, self.limiter.cancels, report=report, settled=self._settled, doubt=doubt
         )
@@ -187,12 +188,16 @@ class Executor:
             self._report(order.update(order.state, order.reason))
             self.cancels.answered(order)
         self.cancels.listed(update.order for update in listing)
+        missing = self._orders.unlisted(update.order for update in listing)
+        self._unlisted = [order for order in missing if order.sent_time < started]
         self._retry_waiting()
 
     @property
     def in_doubt(self) -> bool:
-        """Whether an order's outcome is unknown, so that the open orders should be read again soon."""
-        return any(order.state is OrderState.UNKNOWN for order in self._orders.open())
+        """Whether open orders should be read again soon: an outcome is unknown, or one that was sent is not listed."""
+        return any(not order.state.terminal for order in self._unlisted) or any(
+            order.state is OrderState.UNKNOWN for order in self._orders.open()
+        )
 
     # ── Quotes ─────────────────────────────────────────────────────────────────
 
@@ -230,11 +235,11 @@ class Executor:
             del self._waiting[key]
 
     def _sellable(self, strategy: str, asset: AssetId, live: Sequence[Order]) -> Size:
-        """Confirmed shares, less what open sales other than these quotes have promised."""
+        """Confirmed shares, less those promised or sold unbooked yet, what these quotes still offer not deducted."""
         promised = sum(
-            order.remaining
-            for order in self._orders.open(strategy)
-            if order.side is Side.SELL and order.place.asset == asset and (order.cancelling or order not in live)
+            order.pending - (order.remaining if order in live and not order.cancelling else 0)
+            for order in self._orders.exposed(strategy)
+            if order.side is Side.SELL and order.place.asset == asset
         )
         return self._cache.inventory(strategy).sellable(asset) - promised
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from polycore.cache.links import Link
 from polycore.clock import Clock
-from polycore.errors import LinkError, OutcomeUnknown, VenueRefusal
+from polycore.errors import LinkError, OutcomeUnknown, ProtocolViolation, VenueRefusal
 from polycore.execution.checks import Gate
 from polycore.execution.executor import Executor
 from polycore.model.events import LinkState
@@ -67,14 +67,14 @@ class OpenOrdersReader:
                 async with asyncio.timeout(_DOUBT_SECONDS if self._executor.in_doubt else None):
                     await self._wanted.wait()
             except TimeoutError:
-                log.debug("reading the open orders again: an outcome is unknown")
+                log.debug("reading the open orders again: where one stands is not known")
 
     async def _read(self) -> bool:
         link = self._user_link()
         began = self._clock.monotonic()
         try:
             listing = await self._gateway.open_orders()
-        except (LinkError, OutcomeUnknown, VenueRefusal) as error:
+        except (LinkError, OutcomeUnknown, VenueRefusal, ProtocolViolation) as error:
             log.warning("open orders could not be read, trying again: %s", error)
             return False
         self._executor.reconcile(listing, began)

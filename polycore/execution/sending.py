@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from polycore.cache.orders import Order, Orders
 from polycore.clock import Clock
-from polycore.errors import LinkError, OutcomeUnknown, UsageError, VenueRefusal
+from polycore.errors import LinkError, OutcomeUnknown, ProtocolViolation, UsageError, VenueRefusal
 from polycore.execution.checks import Gate
 from polycore.execution.tally import Tally
 from polycore.model.events import OrderState, OrderUpdate
@@ -90,20 +90,22 @@ class Sender:
         """Carry one batch to the venue and adopt its answers."""
         if batch.wait:
             await asyncio.sleep(batch.wait / 1e9)
-        signed = await self._sign(self._open(batch.legs), batch.whole)
+        signed = await self._sign(self._open(batch), batch.whole)
         # Signing took time: whoever was withdrawn or halted meanwhile does not leave.
-        still = {leg.order.client_order for leg in self._open([leg for leg, _ in signed])}
+        still = {leg.order.client_order for leg in self._open(batch)}
         leaving = [(leg, named) for leg, named in signed if leg.order.client_order in still]
         if leaving:
             await self._post(leaving, batch.returned)
 
-    def _open(self, legs: Sequence[Leg]) -> list[Leg]:
-        """Legs that are still wanted and allowed to leave."""
-        waiting = [leg for leg in legs if leg.order.state is OrderState.INTENT]
+    def _open(self, batch: Batch) -> list[Leg]:
+        """Legs that are still wanted and allowed to leave: of a basket all or none."""
+        waiting = [leg for leg in batch.legs if leg.order.state is OrderState.INTENT]
         if self._gate.halted:
             self._reject(waiting, f"not sent: halted: {self._gate.halted}")
         elif not self._gate.user_up:
             self._reject(waiting, "not sent: user stream down")
+        elif batch.whole and len(waiting) < len(batch.legs):
+            self._reject(waiting, "not sent: another leg of the basket was withdrawn")
         else:
             return waiting
         return []
@@ -138,7 +140,7 @@ class Sender:
             answers = [Posted(signed.order, OrderState.REJECTED, reason=str(error)) for _, signed in leaving]
         except LinkError as error:
             answers = [Posted(signed.order, OrderState.REJECTED, reason=f"not sent: {error}") for _, signed in leaving]
-        except OutcomeUnknown as error:
+        except (OutcomeUnknown, ProtocolViolation) as error:
             reason = str(error)
         finally:
             # Also when this task is cancelled: what was sent may be live.

@@ -11,10 +11,10 @@ from msgspec import Struct
 from polycore.hooks.attempt import attempt
 from polycore.hooks.installed import InstalledPlugins
 from polycore.hooks.registry import Registration
-from polycore.hooks.verify import MARKET_HOOKS, OBSERVER, STRATEGY, Role
+from polycore.hooks.verify import MARKET_HOOKS, OBSERVER, STRATEGY, Implementer
 from polycore.settings import Settings, Table
 
-Verify = Callable[[object, Role, str], list[str]]
+Verify = Callable[[object, Implementer, str], list[str]]
 
 
 class StrategyInstance(Struct, frozen=True, eq=False):
@@ -142,7 +142,7 @@ class InstanceBuilder:
             self._faults.plugins.append(f"{table.name}: {hears[0]} would hear of no market; {cure}")
         return StrategyInstance(table.path[-1], entry.plugin, config, instance, markets)
 
-    def _build(self, entry: Registration, table: Table, role: Role) -> tuple[Struct | None, object] | None:
+    def _build(self, entry: Registration, table: Table, kind: Implementer) -> tuple[Struct | None, object] | None:
         before = len(self._faults)
         config: Struct | None = None
         if entry.config is not None:
@@ -153,7 +153,7 @@ class InstanceBuilder:
             return None
         instance: object = attempt(table.name, lambda: entry.build(config), self._faults.plugins)
         if len(self._faults) == before:
-            found = attempt(table.name, lambda: self._verify(instance, role, table.name), self._faults.plugins)
+            found = attempt(table.name, lambda: self._verify(instance, kind, table.name), self._faults.plugins)
             self._faults.plugins.extend(found or ())
         return None if len(self._faults) > before else (config, instance)
 

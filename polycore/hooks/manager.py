@@ -22,7 +22,7 @@ from polycore.hooks.installed import Claim, InstalledPlugins
 from polycore.hooks.instances import Faults, InstanceBuilder, ObserverInstance, StrategyInstance
 from polycore.hooks.markers import PROJECT
 from polycore.hooks.registry import ObserverRegistry, StrategyRegistry, VenueRegistry
-from polycore.hooks.verify import ARGUMENTS, BUILT_IN, MODULE, Role, implementations, verify
+from polycore.hooks.verify import ARGUMENTS, BUILT_IN, MODULE, Implementer, implementations, verify
 from polycore.settings import Settings, fail
 
 if TYPE_CHECKING:
@@ -210,8 +210,8 @@ class PluginManager:
     def _register(self, instance: StrategyInstance | ObserverInstance, told: Faults) -> None:
         attempt(instance.path, partial(self._pm.register, instance.instance, instance.path), told.plugins)
 
-    def _verify(self, part: object, role: Role, where: str) -> list[str]:
-        return verify(self._pm, part, role, where)
+    def _verify(self, part: object, kind: Implementer, where: str) -> list[str]:
+        return verify(self._pm, part, kind, where)
 
     def _naming_faults(self, settings: Settings, without: Collection[str]) -> list[str]:
         faults: list[str] = []

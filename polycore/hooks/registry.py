@@ -4,7 +4,6 @@ Owns the rules of a registration: a name of the plugin's own, once, and a closed
 broken rule raises ``PluginError`` at once, in the plugin's own call. Must not build an instance.
 """
 
-import re
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -12,8 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from polycore.errors import PluginError
-
-_NAME = re.compile(r"[a-z][a-z0-9_-]*")
+from polycore.settings import NAME_RULE, is_name
 
 
 class Registration(Struct, frozen=True):
@@ -53,8 +51,8 @@ class _Registry:
 
     def _add(self, name: str, factory: Callable[..., Any], config: type[Struct] | None) -> None:
         what = f"{self.kind} {name!r}"
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise PluginError(f"{what}: a name is lower-case letters, digits, _ and -, and begins with a letter")
+        if not isinstance(name, str) or not is_name(name):
+            raise PluginError(f"{what}: {NAME_RULE}")
         if self._plugin and name != self._plugin and not name.startswith((f"{self._plugin}_", f"{self._plugin}-")):
             raise PluginError(
                 f"{what}: the name must be {self._plugin}, the plugin's own, or begin with {self._plugin}_"

@@ -27,20 +27,19 @@ COLD_HOOKS = frozenset({"on_start", "select_markets", "on_stop"})
 """Hooks that may be async."""
 WATCHING_HOOKS = frozenset({"on_plugin_loaded", "on_intent", "on_hook_error"})
 MARKET_HOOKS = ("on_book", "on_trade", "on_market_change")
-_PREFIXES = ("on_", "register_", "check_", "select_")
 
 
-class Role(Struct, frozen=True):
+class Implementer(Struct, frozen=True):
     """A kind of object that implements hooks: what it is called, and which hooks it may have."""
 
     noun: str
     hooks: frozenset[str]
 
 
-MODULE = Role("a plugin's module", REGISTRATION_HOOKS)
-STRATEGY = Role("a strategy", frozenset(ARGUMENTS) - REGISTRATION_HOOKS - WATCHING_HOOKS)
-OBSERVER = Role("an observer", WATCHING_HOOKS | {"on_fill", "on_order", "on_timer", "on_link"})
-BUILT_IN = Role("a part of the core", frozenset(ARGUMENTS) - REGISTRATION_HOOKS)
+MODULE = Implementer("a plugin's module", REGISTRATION_HOOKS)
+STRATEGY = Implementer("a strategy", frozenset(ARGUMENTS) - REGISTRATION_HOOKS - WATCHING_HOOKS)
+OBSERVER = Implementer("an observer", WATCHING_HOOKS | {"on_fill", "on_order", "on_timer", "on_link"})
+BUILT_IN = Implementer("a part of the core", frozenset(ARGUMENTS) - REGISTRATION_HOOKS)
 
 
 def implementations(manager: pluggy.PluginManager, plugin: object) -> Iterator[tuple[str, Callable[..., Any], Any]]:
@@ -51,7 +50,7 @@ def implementations(manager: pluggy.PluginManager, plugin: object) -> Iterator[t
             yield options.get("specname") or attribute, getattr(plugin, attribute), options
 
 
-def verify(manager: pluggy.PluginManager, plugin: object, role: Role, where: str) -> list[str]:
+def verify(manager: pluggy.PluginManager, plugin: object, kind: Implementer, where: str) -> list[str]:
     """Every fault of one object, each beginning with ``where``; none when it keeps the contract."""
     if isinstance(plugin, type):
         return [f"{where}: the factory returned the class {plugin.__name__}; it must return an instance"]
@@ -59,23 +58,23 @@ def verify(manager: pluggy.PluginManager, plugin: object, role: Role, where: str
     for hook, function, options in implementations(manager, plugin):
         if hook not in ARGUMENTS:
             if not options.get("optionalhook"):
-                faults.append(f"{where}: {hook} is not a hook{did_you_mean(hook, role.hooks)}")
+                faults.append(f"{where}: {hook} is not a hook{did_you_mean(hook, kind.hooks)}")
             continue
-        faults += [f"{where}: {hook} {problem}" for problem in _problems(hook, function, options, role)]
+        faults += [f"{where}: {hook} {problem}" for problem in _problems(hook, function, options, kind)]
     faults += [
         f"{where}: {name} lacks @hookimpl and would never be called"
         for name in _unmarked(manager, plugin)
-        if name in role.hooks
+        if name in kind.hooks
     ]
     return faults
 
 
-def _problems(hook: str, function: Callable[..., Any], options: Any, role: Role) -> Iterator[str]:
-    if hook not in role.hooks:
-        yield f"is not for {role.noun}; {_home(hook)}"
+def _problems(hook: str, function: Callable[..., Any], options: Any, kind: Implementer) -> Iterator[str]:
+    if hook not in kind.hooks:
+        yield f"is not for {kind.noun}; {_home(hook)}"
     if options.get("wrapper") or options.get("hookwrapper"):
         yield "is a wrapper; a wrapper could change what other plugins return"
-    if options.get("tryfirst") and role is not BUILT_IN and hook == "check_order":
+    if options.get("tryfirst") and kind is not BUILT_IN and hook == "check_order":
         yield "asks to be tried first; only the kill switch is"
     if hook not in COLD_HOOKS and _is_async(function):
         yield "must be a plain function, not async: start slow work in on_start and use context.emit"
@@ -109,7 +108,7 @@ def _argument_problems(hook: str, function: Callable[..., Any]) -> Iterator[str]
 def _unmarked(manager: pluggy.PluginManager, plugin: object) -> Iterator[str]:
     """Functions named like a hook and not marked; in a module, only those written there."""
     for name in dir(plugin):
-        if name not in ARGUMENTS or not name.startswith(_PREFIXES):
+        if name not in ARGUMENTS:
             continue
         value = getattr(plugin, name)
         foreign = isinstance(plugin, ModuleType) and getattr(value, "__module__", None) != plugin.__name__

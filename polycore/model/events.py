@@ -49,7 +49,7 @@ class BookDelta(Struct, frozen=True, gc=False):
     """Level changes of one market, applied together: the best quotes describe the book after the last of a token's."""
 
     market: MarketId
-    changes: list[LevelChange]
+    changes: Sequence[LevelChange]
     venue_time: int
     received_time: int
 

@@ -1,4 +1,7 @@
-"""What can be traded: markets, their two outcomes, their grid and their fees."""
+"""What can be traded: markets, their two outcomes, their grid and their fees.
+
+Owns the words. Immutable: a market that changes is another value. Must not know a venue's forms.
+"""
 
 from enum import Enum
 

@@ -12,7 +12,6 @@ Every tick of the venue (0.1 to 0.0001) is a whole number of ten-thousandths, so
 tick change without being rekeyed. Texts become integers by a lookup or digit by digit, never through a float.
 """
 
-from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -26,66 +25,19 @@ MONEY_ONE: Money = 1_000_000
 
 _PRICE_DECIMALS = 4
 _MICRO_DECIMALS = 6
-_LOOKUP_LIMIT = 1 << 16
+_MOST_SIZES = 1 << 16
 
 
 def _digits(text: str, decimals: int, what: str) -> int:
     """Read a plain decimal exactly: at most ``decimals`` significant places, no sign, no exponent."""
     whole, _, fraction = text.partition(".")
     kept, lost = fraction[:decimals], fraction[decimals:]
-    if not (whole or fraction) or not (whole + fraction).isdecimal() or not text.isascii():
+    digits = whole + kept.ljust(decimals, "0")
+    if not (whole or fraction) or not (digits + lost).isdecimal() or not text.isascii():
         raise ValueError(f"{what} {text!r} is not a plain decimal")
-    if lost.strip("0"):
+    if lost and lost.strip("0"):
         raise ValueError(f"{what} {text!r} has more than {decimals} decimals")
-    return int((whole or "0") + kept.ljust(decimals, "0"))
-
-
-class _Lookup(dict[str, int]):
-    """Text to integer; a text seen before costs one dictionary read. Bounded: it starts anew when full."""
-
-    def __init__(self, read: Callable[[str], int]) -> None:
-        super().__init__()
-        self._read = read
-
-    def __missing__(self, text: str) -> int:
-        value = self._read(text)
-        if len(self) >= _LOOKUP_LIMIT:
-            self.clear()
-        self[text] = value
-        return value
-
-
-def _read_price(text: str) -> Price:
-    price = _digits(text, _PRICE_DECIMALS, "price")
-    if price > PRICE_ONE:
-        raise ValueError(f"price {text!r} is above 1")
-    return price
-
-
-def _read_size(text: str) -> Size:
-    return _digits(text, _MICRO_DECIMALS, "size")
-
-
-def _read_money(text: str) -> Money:
-    return _digits(text, _MICRO_DECIMALS, "amount")
-
-
-PRICES = _Lookup(_read_price)
-"""``PRICES[text]`` is the price of a text, 0 to 1 inclusive; ``ValueError`` for anything else."""
-SIZES = _Lookup(_read_size)
-"""``SIZES[text]`` is the size of a text; ``ValueError`` for anything else."""
-
-
-class _PriceMember(Enum):
-    """One text of a price. ``value`` is the text, ``units`` the integer."""
-
-    units: Price
-
-    def __new__(cls, text: str, units: Price) -> "_PriceMember":
-        member = object.__new__(cls)
-        member._value_ = text
-        member.units = units
-        return member
+    return int(digits)
 
 
 def _price_texts() -> dict[str, Price]:
@@ -97,30 +49,54 @@ def _price_texts() -> dict[str, Price]:
     return texts
 
 
-if TYPE_CHECKING:
-    PriceText = _PriceMember
-else:
-    PriceText = _PriceMember("PriceText", [(f"p{text}", (text, units)) for text, units in _price_texts().items()])
-    PriceText.__doc__ = """Every text of a price on the finest grid, as an enumeration that msgspec decodes in C.
+PRICES: dict[str, Price] = _price_texts()
+"""Every text of a price on the finest grid. Complete: what is not here needs :func:`parse_price` to say why."""
+SIZES: dict[str, Size] = {}
+"""Sizes by their texts, as far as they were met: a plain dictionary, because a subclass costs four times as much to
+read. What is not here is read, and kept here, by :func:`parse_size`."""
 
-    A field of this type costs neither a string nor a dictionary read in Python. Texts of one price (``0.5``,
-    ``0.50``) are different members with equal ``units``: compare ``units``.
-    """
+if TYPE_CHECKING:
+    PriceText: TypeAlias = Price
+else:
+
+    class PriceText(Enum):
+        """A field of this type is decoded by msgspec, in C, from every text of a price on the finest grid to the price.
+
+        msgspec looks a text up in an enumeration's table of members. Ours holds the integers in their place, so that a
+        price costs neither a string nor a step in Python. Any other text fails the whole message.
+        """
+
+        ZERO = "0"
+
+    PriceText._value2member_map_ = PRICES
 
 
 def parse_price(text: str) -> Price:
     """Price of a text such as ``"0.53"``: 0 to 1, at most 4 decimals. Raises ``ValueError`` naming the text."""
-    return PRICES[text]
+    known = PRICES.get(text)
+    if known is not None:
+        return known
+    price = _digits(text, _PRICE_DECIMALS, "price")
+    if price > PRICE_ONE:
+        raise ValueError(f"price {text!r} is above 1")
+    return price
 
 
 def parse_size(text: str) -> Size:
     """Size of a text such as ``"374.34"``: at most 6 decimals. Raises ``ValueError`` naming the text."""
-    return SIZES[text]
+    known = SIZES.get(text)
+    if known is not None:
+        return known
+    size = _digits(text, _MICRO_DECIMALS, "size")
+    if len(SIZES) >= _MOST_SIZES:
+        SIZES.clear()
+    SIZES[text] = size
+    return size
 
 
 def parse_money(text: str) -> Money:
     """Amount of a text such as ``"250.5"`` pUSD: at most 6 decimals. Raises ``ValueError`` naming the text."""
-    return _read_money(text)
+    return _digits(text, _MICRO_DECIMALS, "amount")
 
 
 def nearest_price(text: str) -> Price:

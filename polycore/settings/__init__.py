@@ -7,25 +7,22 @@ plugin: a strategy's table is kept raw until the plugin's own struct is known (:
 from polycore.settings.amounts import Dollars, PriceValue, Shares
 from polycore.settings.load import load_settings
 from polycore.settings.secret import Secret
-from polycore.settings.structs import Limits, Network, OnError, RunSettings, Settings, VenueSettings
-from polycore.settings.table import DEFAULT, Origin, Table
-from polycore.settings.wording import did_you_mean, fail
+from polycore.settings.structs import Limits, RunSettings, Settings
+from polycore.settings.table import Table
+from polycore.settings.wording import NAME_RULE, did_you_mean, fail, is_name
 
 __all__ = [
-    "DEFAULT",
     "Dollars",
     "Limits",
-    "Network",
-    "OnError",
-    "Origin",
+    "NAME_RULE",
     "PriceValue",
     "RunSettings",
     "Secret",
     "Settings",
     "Shares",
     "Table",
-    "VenueSettings",
     "did_you_mean",
     "fail",
+    "is_name",
     "load_settings",
 ]

@@ -4,7 +4,6 @@ Owns the order of the sources and the tables of the core. Must not know a plugin
 """
 
 import os
-import re
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import TypeVar, cast
@@ -16,11 +15,10 @@ from polycore.errors import SettingsError
 from polycore.settings.layers import Layer, environment_layer, file_layer, local_file, merge, option_layer
 from polycore.settings.structs import Limits, Network, RunSettings, Settings, VenueSettings
 from polycore.settings.table import KeyPath, Table, origin_of
-from polycore.settings.wording import did_you_mean, fail, found
+from polycore.settings.wording import NAME_RULE, did_you_mean, fail, found, is_name
 
 DEFAULT_VENUE = "polymarket"
 _TOP = ("plugins", "venue", "venues", "run", "limits", "strategies", "observers")
-_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 S = TypeVar("S", bound=Struct)
 
 
@@ -116,8 +114,8 @@ class _Loading:
         for key, value in self._table((name,)).values.items():
             if not isinstance(value, dict):
                 self._fault((name, key), f": expected a table, found {found(value, key)}")
-            elif not _NAME.fullmatch(key):
-                self._fault((name, key), ": a name is lower-case letters, digits, _ and -, and begins with a letter")
+            elif not is_name(key):
+                self._fault((name, key), f": {NAME_RULE}")
             else:
                 tables[key] = self._table((name, key))
         return tables

@@ -9,11 +9,19 @@ from collections.abc import Iterable, Sequence
 
 from polycore.errors import PolycoreError
 
+NAME_RULE = "a name is lower-case letters, digits, _ and -, and begins with a letter"
+
 _LONGEST_REPEATED = 40
 _LARGEST_REPEATED = 10**12
+_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}")
 _API_SECRET = re.compile(r"[A-Za-z0-9+/_-]{43}=")
 _SECRET_NAME = re.compile(r"secret|passw|passphrase|private|credential|mnemonic|(^|_)(key|token)$")
+
+
+def is_name(text: str) -> bool:
+    """Whether a text may name a plugin, a strategy, an observer or a venue: see ``NAME_RULE``."""
+    return bool(_NAME.fullmatch(text))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

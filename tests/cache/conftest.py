@@ -6,6 +6,7 @@ import pytest
 
 from polycore import (
     AssetId,
+    Book,
     BookDelta,
     BookSnapshot,
     LevelChange,
@@ -31,7 +32,7 @@ class World:
         self.cache.add(self.market)
         self.link = Link("market-1", "market", 1, self.clock.monotonic())
         self.cache.books.subscribed(self.link, self.market.assets)
-        self.touched: set[object] = set()
+        self.touched: set[Book] = set()
         self.suspects: list[str] = []
         self.cache.books.on_suspect = lambda book: self.suspects.append(book.asset)
         self.time = 0

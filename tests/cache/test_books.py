@@ -7,9 +7,11 @@ from polycore import (
     BookDelta,
     BookSnapshot,
     BookState,
+    ChangeKind,
     LevelChange,
     ManualClock,
     Market,
+    MarketChange,
     MarketId,
     Outcome,
     Side,
@@ -25,9 +27,9 @@ def test_a_book_is_live_only_by_a_snapshot_of_its_own_link(world, new_link) -> N
     assert world.yes.state is BookState.SYNCING
     assert not world.yes.bids
     world.snapshot(link=new_link())
-    assert world.yes.state is BookState.SYNCING
+    assert not world.yes.live
     world.snapshot()
-    assert world.yes.state is BookState.LIVE
+    assert world.yes.live
     assert world.yes.best == (4800, 100_000_000, 5200, 100_000_000)
 
 
@@ -117,12 +119,19 @@ def test_a_lost_link_makes_its_books_stale(world) -> None:
 
 def test_a_new_tick_drops_the_levels_until_the_next_snapshot(world) -> None:
     world.snapshot()
-    world.cache.books.tick_change(AssetId("1"), 10)
+    world.cache.apply(MarketChange(world.market.id, ChangeKind.TICK, asset=AssetId("1"), tick=10), world.link, set())
     assert (world.yes.state, world.yes.tick, world.yes.bids) == (BookState.SYNCING, 10, {})
+    assert (world.no.state, world.no.tick) == (BookState.LIVE, 100), "each token is told its own"
     world.change("BUY 0.481@1", best="0.481/0.52")
     assert world.yes.bids == {}
     world.snapshot()
     assert world.yes.live
+
+
+def test_a_new_tick_of_a_market_is_that_of_both_books(world) -> None:
+    world.snapshot()
+    world.cache.apply(MarketChange(world.market.id, ChangeKind.TICK, tick=10), world.link, set())
+    assert [(book.state, book.tick) for book in (world.yes, world.no)] == [(BookState.SYNCING, 10)] * 2
 
 
 def test_a_rest_book_never_replaces_a_live_one_and_is_never_live(world) -> None:

@@ -9,7 +9,12 @@ SECOND = 1_000_000_000
 def test_a_noted_frame_is_proven_once_and_counted(world) -> None:
     world.snapshot()
     proof, asked = world.cache.books.proof, []
-    hashes = HashProof(lambda frame, book: asked.append((frame, book.asset)) is None, proof, 0)
+
+    def prove(frame, book):
+        asked.append((frame, book.asset))
+        return True
+
+    hashes = HashProof(prove, proof, 0)
     hashes.note(b"frame", world.yes)
     hashes.settle(SECOND)
     hashes.settle(SECOND)

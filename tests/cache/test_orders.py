@@ -47,7 +47,8 @@ def test_an_order_is_found_by_both_names_and_open_until_terminal() -> None:
     orders = Orders()
     order = _order(orders)
     orders.name(order, OrderId("0xa"))
-    assert orders.find(OrderId("0xa")) is order is orders.get(ClientOrderId("mm-1"))
+    for found in (orders.find(OrderId("0xa")), orders.get(ClientOrderId("mm-1"))):
+        assert found is order
     orders.move(order, S.SENT)
     orders.move(order, S.LIVE)
     assert list(orders.open("mm")) == [order]

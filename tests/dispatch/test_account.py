@@ -101,6 +101,7 @@ def test_each_status_is_told_once_and_booked_once(world):
         Settlement.MATCHED, Settlement.MINED, Settlement.CONFIRMED,
     ]  # fmt: skip
     assert world.cache.inventory("mm").position(world.yes) == 10 * SHARE
+    assert dict(world.dispatcher.account.fills) == {"mm": 1}
 
 
 def test_bought_shares_may_be_sold_only_when_confirmed(world):

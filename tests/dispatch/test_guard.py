@@ -198,3 +198,42 @@ def test_an_observer_that_raises_disturbs_nobody():
 
     watched("on_intent", on_intent, told.append)(intent=None, strategy="mm", verdict=None)
     assert "on_intent raised ValueError: disk full" in str(told[0])
+
+
+def test_a_strategy_that_would_end_the_process_is_tripped_instead(world):
+    """Orders rest at the venue: only the run may end, which cancels them first."""
+
+    class Leaves:
+        @hookimpl
+        def on_book(self, book):
+            raise SystemExit("enough")
+
+    world.add("bad", Leaves())
+    good = Steady()
+    world.add("good", good)
+    world.snapshot(world.yes)
+    world.dispatcher.flush()
+    assert [strategy for strategy, _ in world.trips] == ["bad"]
+    assert good.books == 1
+
+
+async def test_a_strategy_that_would_end_the_process_as_it_starts_is_tripped_instead(world):
+    world.add("bad", Steady())
+
+    async def on_start(context):
+        raise SystemExit
+
+    assert await world.dispatcher.ask("bad", "on_start", on_start, None) is None
+    assert [strategy for strategy, _ in world.trips] == ["bad"]
+
+
+def test_a_check_or_an_observer_that_would_end_the_process_is_only_told_of():
+    told = []
+
+    def leave(**arguments):
+        raise SystemExit
+
+    verdict = closed_check(leave, told.append)(order=PlaceOrder(YES, Side.BUY, 4_000, SHARE), strategy="mm", cache=None)
+    assert verdict is not None
+    watched("on_intent", leave, told.append)(intent=None)
+    assert len(told) == 2

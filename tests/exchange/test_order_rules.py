@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from polycore.exchange.values import ExchangeSettings, OrderEvent, OrderNotice, Placed, PlaceStatus, Refusal
@@ -22,6 +23,15 @@ def test_an_off_grid_price_is_refused_in_the_venues_words(pit: Any) -> None:
 @pytest.mark.parametrize("cents", [100, 99.99])
 def test_a_price_outside_the_grids_range_is_refused(pit: Any, cents: float) -> None:
     assert "breaks minimum tick size rule" in pit.buy(pit.account("ann"), cents, 10).text
+
+
+@pytest.mark.parametrize("field", ["maker_amount", "taker_amount"])
+@pytest.mark.parametrize("side", Side)
+def test_an_order_that_gives_or_takes_nothing_is_refused(pit: Any, side: Side, field: str) -> None:
+    request = pit.request(pit.account("ann", tokens=10), side, pit.up, 50, 10)
+    refused = pit.exchange.place(msgspec.structs.replace(request, **{field: 0}), pit.now)
+    assert isinstance(refused, Refusal)
+    assert pit.exchange.entry_delay(msgspec.structs.replace(request, **{field: 0})) == 0
 
 
 def test_a_small_size_is_refused_in_the_venues_words(pit: Any) -> None:

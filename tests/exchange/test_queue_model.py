@@ -98,6 +98,17 @@ def test_withdrawals_shorten_the_queue_as_the_model_says(make_pit: Any, model: Q
     assert pit.shares(ann) == SIZE_ONE
 
 
+def test_in_proportion_not_a_share_more_or_less_is_withdrawn(make_pit: Any) -> None:
+    """Pieces of 100 and 50, 100 withdrawn: two thirds of each, the millionth that is left over from behind."""
+    pit = make_pit(auto_tick=False, queue_model=Proportional())
+    tape = pit.exchange.tape(pit.market.id)
+    tape.show(shares(c50=100), {}, pit.now)
+    pit.buy(pit.account("ann"), 50, 10)
+    tape.show(shares(c50=150), {}, pit.now)
+    tape.show(shares(c50=50), {}, pit.now)
+    assert pit.exchange.book(pit.up, pit.now).bids == ((5000, 60 * SIZE_ONE),), "50 recorded and 10 of ours"
+
+
 def test_more_withdrawn_than_waits_behind_comes_from_ahead(pit: Any, tape: Tape) -> None:
     ann = pit.account("ann")
     pit.buy(ann, 50, 10)

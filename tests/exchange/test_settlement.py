@@ -10,6 +10,7 @@ from polycore.exchange.values import (
     BeatAccepted,
     BeatRefused,
     FillNotice,
+    OrderEvent,
     OrderNotice,
     Refusal,
     ResolvedNotice,
@@ -46,6 +47,18 @@ def test_a_trade_goes_from_matched_to_mined_to_confirmed_for_both_sides(pit: Any
     assert pit.exchange.next_due is None
 
 
+def test_a_maker_hears_what_became_of_its_order_after_each_trade(pit: Any) -> None:
+    ann, bob = pit.account("ann", tokens=10), pit.account("bob")
+    pit.sell(ann, 40, 10)
+    pit.exchange.drain()
+    pit.buy(bob, 40, 6)
+    pit.buy(bob, 40, 8)
+    told = [notice for notice in pit.heard(OrderNotice) if notice.account == ann]
+    assert [(notice.event, notice.order.status, notice.order.matched) for notice in told] == [
+        (OrderEvent.UPDATE, "LIVE", 6 * SIZE_ONE), (OrderEvent.UPDATE, "MATCHED", 10 * SIZE_ONE),
+    ]  # fmt: skip
+
+
 def test_tokens_of_an_unmined_trade_cannot_be_merged(pit: Any) -> None:
     _, bob = traded(pit)
     pit.buy(pit.account("eve", tokens=10), 40, 10)
@@ -57,6 +70,31 @@ def test_tokens_of_an_unmined_trade_cannot_be_merged(pit: Any) -> None:
     pit.later(2)
     assert pit.exchange.merge(bob, pit.market.id, 10 * SIZE_ONE, pit.now) is None
     assert pit.shares(bob) == pit.shares(bob, pit.down) == 0
+
+
+def test_sells_that_a_merge_leaves_uncovered_are_cancelled_newest_first_and_no_more_of_them(pit: Any) -> None:
+    ann = pit.account("ann", tokens=30)
+    first, second, third = (pit.sell(ann, cents, 10).order for cents in (60, 61, 62))
+    other = pit.sell(ann, 60, 30, pit.down).order
+    assert pit.exchange.merge(ann, pit.market.id, 15 * SIZE_ONE, pit.now) is None
+    assert {order.id for order in pit.exchange.open_orders(ann)} == {first}
+    assert {pit.exchange.order(order).status for order in (second, third, other)} == {"CANCELED_NOT_ENOUGH_BALANCE"}
+    assert pit.exchange.shares(ann, pit.up).available == 5 * SIZE_ONE
+
+
+def test_buys_that_a_split_leaves_uncovered_are_cancelled_newest_first(pit: Any) -> None:
+    ann = pit.account("ann", money=100)
+    old, new = (pit.buy(ann, 40, 100).order for _ in range(2))
+    assert pit.exchange.split(ann, pit.market.id, 30 * SIZE_ONE, pit.now) is None
+    assert [order.id for order in pit.exchange.open_orders(ann)] == [old]
+    assert pit.exchange.order(new).status == "CANCELED_NOT_ENOUGH_BALANCE"
+
+
+def test_opening_a_known_account_again_gives_it_nothing(pit: Any) -> None:
+    ann = pit.account("ann", money=7)
+    pit.exchange.open_account(ann.upper().replace("0X", "0x"), 1_000 * MONEY_ONE)
+    assert pit.money(ann) == 7 * MONEY_ONE
+    assert pit.exchange.totals().deposited == 7 * MONEY_ONE
 
 
 def test_silence_after_a_beat_cancels_within_10_to_15_seconds(pit: Any) -> None:

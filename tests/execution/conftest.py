@@ -221,7 +221,7 @@ class Desk:
 
     async def until(self, condition, seconds=2.0):
         async with asyncio.timeout(seconds):
-            while not condition():  # noqa: ASYNC110  # conditions of any kind, with a deadline
+            while not condition():  # conditions of any kind, with a deadline
                 await asyncio.sleep(0.001)
 
     async def settled(self):

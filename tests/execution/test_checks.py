@@ -114,6 +114,7 @@ def test_only_the_aggressive_side_of_the_price_band_is_limited(still_desk):
     assert still_desk.check(ask(price=9_900)) is None
     assert still_desk.check(ask(price=2_900)).check == "price_band"
     assert "expected at least 0.3" in still_desk.check(ask(price=2_900)).reason
+    assert still_desk.check(bid(price=7_000)) is still_desk.check(ask(price=3_000)) is None, "its edge is inside"
 
 
 def test_a_purchase_that_takes_needs_one_dollar(still_desk):

@@ -1,7 +1,7 @@
 """Frames lost or altered between the exchange and a run: doubted at once, no order meanwhile, healed by a snapshot.
 
-The run is whole and its strategy reckless: it asks for a new quote with every book it hears of, whatever its state. What
-keeps its orders back is the core.
+The run is whole and its strategy reckless: it asks for a new quote with every book it hears of, whatever its state.
+What keeps its orders back is the core.
 """
 
 import asyncio
@@ -73,9 +73,7 @@ class FrameProxy:
         async with self._session.request(
             request.method, self._upstream + request.path_qs, headers=headers, data=body
         ) as answer:
-            return web.Response(
-                status=answer.status, body=await answer.read(), content_type="application/json"
-            )
+            return web.Response(status=answer.status, body=await answer.read(), content_type="application/json")
 
     async def _channel(self, request: web.Request) -> web.WebSocketResponse:
         client = web.WebSocketResponse(compress=False)

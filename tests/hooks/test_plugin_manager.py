@@ -56,8 +56,8 @@ class Module:
 
     @hookimpl
     def register_venues(self, registry):
-        for name, factory in self._venues:
-            registry.add(name, factory)
+        for name, factory, *config in self._venues:
+            registry.add(name, factory, *config)
 
 
 def settings(tmp_path, text="", plugins=()):
@@ -256,6 +256,32 @@ def test_a_hook_that_lacks_the_marker_is_told(manager, tmp_path):
     )
 
 
+def test_a_method_that_only_sounds_like_a_hook_is_a_plugins_own_business(manager, tmp_path):
+    class Chatty(Recorder):
+        def on_second_thought(self): ...
+
+    manager.add(Module(strategies=[("p", Chatty, Config)]), "p")
+    manager.prepare(settings(tmp_path, plugins=["p"]))
+    assert [strategy.name for strategy in manager.strategies] == ["p"]
+
+
+def test_a_venues_table_is_converted_and_its_faults_are_told_with_the_others(tmp_path):
+    manager = PluginManager([])
+    manager.add(Module(venues=[("polymarket", SimpleNamespace, Config)]), "polymarket")
+    manager.add(Module(strategies=[("p", Recorder, Config)]), "p")
+    tables = "[venues.kalshi]\n[venues.polymarket]\nticks = 'y'\n[strategies.p]\nticks = 'x'\n"
+    with pytest.raises(SettingsError) as refused:
+        manager.prepare(settings(tmp_path, tables, ["p"]))
+    for told in (
+        "venues.kalshi: no plugin kalshi",
+        "venues.polymarket.ticks: expected",
+        "strategies.p.ticks: expected",
+    ):
+        assert told in str(refused.value)
+    manager.prepare(settings(tmp_path, "[venues.polymarket]\nticks = 3\n", ["p"]))
+    assert manager.venue_config == Config(ticks=3)
+
+
 def test_a_hook_of_instances_is_refused_on_the_module(manager):
     class Wrong:
         @hookimpl
@@ -269,6 +295,18 @@ def test_a_factory_that_returns_a_class_is_refused(manager, tmp_path):
     assert refusal(manager, tmp_path, Recorder) == (
         "strategies.p: the factory returned the class Recorder; it must return an instance"
     )
+
+
+def test_settings_of_a_strategy_that_has_none_are_a_fault(manager, tmp_path):
+    class Plain:
+        @hookimpl
+        def on_timer(self, now): ...
+
+    manager.add(Module(strategies=[("p", Plain, None)]), "p")
+    with pytest.raises(SettingsError, match=r"strategies\.p: p has no settings, found ticks"):
+        manager.prepare(settings(tmp_path, "[strategies.p]\nticks = 2\n", ["p"]))
+    manager.prepare(settings(tmp_path, "[strategies.p]\n", ["p"]))
+    assert [strategy.config for strategy in manager.strategies] == [None]
 
 
 def test_a_constructor_that_raises_is_told_with_its_line(manager, tmp_path):

@@ -2,12 +2,14 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from polycore import (
     PRICE_ONE,
+    SIZES,
     FeeSchedule,
     PriceText,
     complement,
@@ -45,12 +47,27 @@ def test_the_text_of_an_amount_is_exact(money: int) -> None:
 
 
 @given(prices, st.integers(0, 4))
-def test_every_spelling_of_a_price_is_a_member_with_its_units(price: int, zeros: int) -> None:
+def test_every_spelling_of_a_price_is_decoded_to_its_integer(price: int, zeros: int) -> None:
     text = format_price(price)
     if "." in text:
         text = (text + "0" * zeros)[: text.index(".") + 5]
-    assert PriceText(text).units == price
+    decoded = msgspec.json.decode(f'"{text}"', type=PriceText)
+    assert type(decoded) is int
+    assert decoded == price
     assert parse_price(text) == price
+
+
+@pytest.mark.parametrize("text", ["", ".48", "0.48001", "1.1", "nan", "-0.5"])
+def test_a_text_off_the_finest_grid_is_not_decoded(text: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(f'"{text}"', type=PriceText)
+
+
+def test_sizes_forget_their_texts_when_there_are_too_many() -> None:
+    for number in range(70_000):
+        parse_size(f"{number}.5")
+    assert len(SIZES) < 70_000
+    assert parse_size("1.5") == SIZES["1.5"] == 1_500_000
 
 
 @pytest.mark.parametrize(
@@ -86,6 +103,12 @@ def test_trailing_zeros_past_the_unit_are_no_loss() -> None:
 )
 def test_noise_digits_round_to_the_grid(text: str, price: int) -> None:
     assert nearest_price(text) == price
+
+
+@pytest.mark.parametrize("text", ["1.00005", "1.1", "2"])
+def test_noise_digits_are_no_way_above_one(text: str) -> None:
+    with pytest.raises(ValueError, match="above 1"):
+        nearest_price(text)
 
 
 @given(prices, st.sampled_from([1, 10, 25, 50, 100, 1000]))

@@ -206,6 +206,13 @@ def test_every_fault_is_told_at_once_with_file_path_and_suggestion(write):
     ]
 
 
+@pytest.mark.parametrize("name", ["MM", "m m", "9", "_x", "mm.sports"])
+def test_the_name_of_a_table_is_checked(write, name):
+    assert faults_of(write(f'[strategies."{name}"]\n')) == [
+        f"settings.toml: strategies.{name}: a name is lower-case letters, digits, _ and -, and begins with a letter"
+    ]
+
+
 def test_one_fault_is_one_line(write):
     path = write("[run]\nsped = 3\n")
     with pytest.raises(SettingsError) as refused:
@@ -370,6 +377,15 @@ def test_a_credential_file_that_others_may_open_is_refused(credential, mode):
     credential.chmod(mode)
     assert faults_of(credential.with_name("settings.toml"), table="mm") == [
         f"settings.toml: strategies.mm.api_key.file: key has mode {mode:04o} and others may open it: chmod 600 key"
+    ]
+
+
+def test_a_credential_file_of_another_user_is_refused(credential, monkeypatch):
+    owner = credential.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    assert faults_of(credential.with_name("settings.toml"), table="mm") == [
+        "settings.toml: strategies.mm.api_key.file: key belongs to another user: "
+        "a credential file belongs to who runs polycore"
     ]
 
 

@@ -1,5 +1,6 @@
 """The catalogue and REST books over real sockets, against answers shaped as the venue's."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
@@ -56,6 +57,7 @@ class Gamma:
         self.batches: list[int] = []
         self.url = ""
         self.broken = 0
+        self.circular = False
 
     async def handle(self, request: web.Request) -> web.Response:
         if self.broken:
@@ -68,7 +70,7 @@ class Gamma:
         self.queries.append(dict(request.query))
         if path == "/events/keyset":
             at = int(request.query.get("after_cursor", "0"))
-            following = {"next_cursor": str(at + 1)} if at + 1 < len(self.events) else {}
+            following = {"next_cursor": "0" if self.circular else str(at + 1)} if at + 1 < len(self.events) else {}
             return web.json_response({"events": self.events[at : at + 1], **following})
         listed = [{**inner, "events": [{"id": "x", "slug": outer["slug"]}]} for outer in self.events
                   for inner in outer["markets"]]  # type: ignore[attr-defined]  # fmt: skip
@@ -211,6 +213,19 @@ async def test_an_unreadable_market_is_left_out_of_a_listing_and_an_error_when_n
         await catalogue.find(["market-2"])
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [{"orderPriceMinTickSize": number} for number in (0.00015, 0, -0.01, 1e9)]
+    + [{"orderMinSize": number} for number in (0.0000001, 0, -5, 1e9)],
+)
+async def test_a_number_that_is_no_tick_or_size_is_not_rounded_into_one(
+    gamma: Gamma, catalogue: PolymarketCatalogue, fields: dict[str, object]
+):
+    gamma.events = [event("e", market(1, **fields))]
+    with pytest.raises(ProtocolViolation, match="is not a positive number of"):
+        await catalogue.find(["market-1"])
+
+
 @pytest.mark.parametrize(("status", "error"), [(500, LinkError), (429, VenueRefusal)])
 async def test_a_catalogue_that_fails_raises(
     gamma: Gamma, catalogue: PolymarketCatalogue, status: int, error: type[Exception]
@@ -219,6 +234,13 @@ async def test_a_catalogue_that_fails_raises(
     for call in (catalogue.find(["*"]), catalogue.find(["x"]), catalogue.books([AssetId("1")])):
         with pytest.raises(error):
             await call
+
+
+async def test_a_listing_that_goes_round_in_circles_is_not_followed(gamma: Gamma, catalogue: PolymarketCatalogue):
+    gamma.events, gamma.circular = [event("a", market(1)), event("b", market(2))], True
+    async with asyncio.timeout(5):
+        with pytest.raises(LinkError, match="repeats its cursor '0'"):
+            await catalogue.find(["*"])
 
 
 async def test_books_are_read_by_the_hundred(gamma: Gamma, catalogue: PolymarketCatalogue):

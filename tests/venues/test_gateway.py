@@ -264,6 +264,7 @@ async def test_more_than_a_thousand_cancels_go_in_parts(script: Script, gateway:
     [
         ({"error": "Too Many Requests"}, 429, VenueRefusal),
         ({"error": "Internal server error"}, 500, OutcomeUnknown),
+        ({"canceled": ["0x1"], "not_canceled": {}}, 502, OutcomeUnknown),
         ("?", 200, OutcomeUnknown),
     ],
 )

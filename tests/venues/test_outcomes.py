@@ -144,6 +144,14 @@ def test_an_immediate_order_that_rests_is_unknown():
     assert one(answer(), order=sent(kind=TimeInForce.FAK)).state is S.UNKNOWN
 
 
+@pytest.mark.parametrize("amount", ["", "0", None])
+def test_a_match_without_its_amount_is_unknown_for_an_order_that_cannot_rest(amount: str | None):
+    """Something filled, nobody says how much: as CANCELLED with nothing matched it would leave every limit."""
+    posted = one(answer(status="matched", takingAmount=amount), order=sent(kind=TimeInForce.FAK))
+    assert posted.state is S.UNKNOWN
+    assert "amount" in posted.reason
+
+
 def test_a_batch_is_answered_leg_by_leg():
     orders = [sent("0x01"), sent("0x02"), sent("0x03"), sent("0x04")]
     body = [

@@ -17,7 +17,6 @@ from polycore import (
     Outcome,
     RecordingError,
     Side,
-    Trade,
 )
 from polycore.recordings import read_lines, recordings_folder
 from polycore.venues.polymarket import verify, verify_changes
@@ -212,12 +211,20 @@ def test_changes_that_cannot_be_applied_are_refused(rows: list[bytes], first: in
         verify_changes(lines_of(WINDOW), rows, first, last)
 
 
-def test_trades_between_books_supply_the_last_trade_price():
-    (first, second) = lines_of(WINDOW)[:2]
-    event = next(event for event in decode_market(second, 0) if isinstance(event, BookSnapshot))
-    trade = Trade(event.market, event.asset, Side.BUY, 3_700, 1, 0, 0)
-    frame = json.dumps(
-        {"event_type": "last_trade_price", "market": trade.market, "asset_id": trade.asset, "price": "0.37",
-         "size": "1", "side": "BUY", "timestamp": "1761786034000"}
+def test_a_trade_supplies_the_last_trade_price_of_the_books_after_it():
+    """Four decimals, so that no search for a three-digit price can stand in for the trade."""
+    trade = json.dumps(
+        {"event_type": "last_trade_price", "market": "m", "asset_id": "1", "price": "0.0012", "size": "1",
+         "side": "BUY", "timestamp": "4"}
     ).encode()  # fmt: skip
-    assert verify([first, frame, second]).book_hashes_right == 2
+    view = View(YES, M, {100: 1_000_000}, {}, 1)
+    wanted = BookHead(M, YES, "5", view.bids, view.asks).hash(HashFacts("5", "0.0001", False, "0.0012"))
+    book = json.dumps(
+        {"event_type": "book", "market": "m", "asset_id": "1", "timestamp": "5", "hash": wanted,
+         "bids": [{"price": "0.01", "size": "1"}], "asks": []}
+    ).encode()  # fmt: skip
+    assert (verify([book]).book_hashes_right, verify([trade, book]).book_hashes_right) == (0, 1)
+    live = BookProof()
+    assert live.prove(book, view) is False
+    live.prove(trade, view)
+    assert live.prove(book, view) is True

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import settings as hypothesis_settings
 
 from polycore import (
     PRICE_ONE,
@@ -45,9 +44,6 @@ from polycore import (
 from polycore.cache.cache import GlobalMarketCache
 from polycore.cache.links import Link
 from polycore_arb import Arbitrage, ArbitrageConfig
-
-hypothesis_settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
-hypothesis_settings.load_profile("unhurried")
 
 Levels = dict[Price, Size]
 FEE = FeeSchedule(rate_millionths=40_000)
@@ -104,7 +100,7 @@ class World:
             logging.LoggerAdapter(logging.getLogger("polycore.strategies.arb"), {}),
             lambda intents: None,
         )
-        asyncio.run(self.strategy.select_markets(Shelf(markets), self.context))
+        self.selected = asyncio.run(self.strategy.select_markets(Shelf(markets), self.context))
         self.sent: list[PlaceOrder] = []
         self.fills: list[Fill] = []
         self._number = 0

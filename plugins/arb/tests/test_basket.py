@@ -7,7 +7,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from polycore import SIZE_ONE, OrderState, PriceValue, Settlement, Side, TimeInForce
+from polycore import (
+    SIZE_ONE,
+    ChangeKind,
+    MarketChange,
+    MarketId,
+    OrderState,
+    PriceValue,
+    Settlement,
+    Side,
+    TimeInForce,
+)
 
 NAMES = ("ann", "bob", "cat")
 
@@ -116,6 +126,29 @@ def test_what_cannot_be_completed_is_unwound_once_it_is_confirmed(make_world):
     world.confirm_all()
     assert is_over(world)
     assert held(world) == [shares(20)] * 3
+
+
+def test_a_surplus_is_not_sold_on_a_book_that_is_not_proven_fresh(make_world):
+    world, legs = opened(make_world)
+    world.book("cat", {4800: shares(100)}, {5000: shares(100)})
+    for order, count in zip(legs, (50, 50, 20), strict=True):
+        world.answer(order, shares(count))
+    for name in ("ann", "bob"):
+        world.cache.books.suspect(f"{name}-yes", "a proof failed")
+    assert world.confirm_all() == []
+    assert world.book("ann", {2900: shares(100)}, {3100: shares(100)}) == [], "all or nothing before the last chance"
+    assert len(world.book("bob", {2900: shares(100)}, {3100: shares(100)})) == 2
+
+
+def test_a_surplus_is_not_sold_in_a_market_that_is_paused(make_world):
+    world, legs = opened(make_world)
+    world.book("cat", {4800: shares(100)}, {5000: shares(100)})
+    for order, count in zip(legs, (50, 50, 20), strict=True):
+        world.answer(order, shares(count))
+    world.cache.apply(MarketChange(MarketId("ann"), ChangeKind.PAUSED), None, set())
+    assert world.confirm_all() == []
+    world.cache.apply(MarketChange(MarketId("ann"), ChangeKind.RESUMED), None, set())
+    assert len(world.wait(1)) == 2
 
 
 def test_nothing_is_sold_below_the_floor_and_what_is_left_is_held_and_told(make_world, caplog):

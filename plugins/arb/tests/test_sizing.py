@@ -19,6 +19,7 @@ from polycore import (
     Outcome,
     Side,
     parse_money,
+    parse_size,
 )
 from polycore_arb.detect import Candidate, Kind, Leg, NoTrade, no_set, pair, walk, yes_set
 from polycore_arb.sizing import BasketPlan, complete, size_basket, step, unwind
@@ -185,6 +186,23 @@ def test_completing_is_all_or_nothing_and_within_what_is_left():
     none_left = complete([(legs[0], 20 * SIZE_ONE), (legs[1], 300 * SIZE_ONE)], parse_money("1000"))
     assert isinstance(none_left, NoTrade)
     assert none_left.reason == "a missing leg is not offered any more"
+
+
+def test_a_level_taken_to_its_last_share_is_the_limit_and_not_the_next():
+    leg = Leg(LEGS[0][0], LEGS[0][0].first.asset, LEGS[0][1])
+    exactly, one_more = (complete([(leg, size * SIZE_ONE)], parse_money("1000")) for size in (100, 101))
+    assert isinstance(exactly, tuple)
+    assert isinstance(one_more, tuple)
+    assert (exactly[0].price, one_more[0].price) == (3_100, 3_300)
+
+
+def test_a_sale_is_cut_to_a_size_the_venue_takes():
+    """Four decimals of money at 0.2901: whole shares only."""
+    bids = ((2_901, parse_size("7.55")),)
+    order = unwind(market(0), AssetId("0-Yes"), bids, 20 * SIZE_ONE, 2_900, 1)
+    assert not isinstance(order, NoTrade)
+    assert order.size == 7 * SIZE_ONE
+    assert order.price * order.size % (100 * PRICE_ONE) == 0
 
 
 def test_unwinding_sells_down_to_the_floor_and_not_below():

@@ -68,6 +68,16 @@ def test_a_signal_that_goes_away_before_it_is_seen_again_is_left(make_world):
     assert world.sent == []
 
 
+def test_a_signal_found_false_by_the_timer_waits_anew_when_it_comes_back(make_world):
+    world = make_world(confirm_seconds=1.5)
+    cheap_yes(world)
+    world.cache.books.suspect(AssetId("ann-yes"), "a proof failed")
+    assert world.wait(1) == [], "a book is in doubt: seen no longer"
+    cheap_yes(world)
+    assert world.wait(1) == [], "two seconds after the first sight, one after the second"
+    assert len(world.wait(1)) == 3
+
+
 def test_one_book_seen_twice_is_named_and_nothing_is_placed(make_world, make_market, caplog):
     world = make_world([make_market("up", None)])
     with caplog.at_level(logging.INFO):
@@ -153,6 +163,11 @@ def test_an_event_that_was_chosen_in_part_has_no_sets(make_world, make_market):
     world.wait(1)
     world.wait(1)
     assert world.sent == []
+
+
+def test_every_market_of_every_selector_is_chosen_once(make_world):
+    world = make_world(markets=("will-bob-win", "event:race"))
+    assert [market.slug for market in world.selected] == ["will-bob-win", "will-ann-win", "will-cat-win"]
 
 
 def test_an_event_named_whole_is_traded(make_world):

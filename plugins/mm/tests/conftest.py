@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from hypothesis import settings as hypothesis_settings
 
 from polycore import (
     PRICE_ONE,
@@ -44,9 +43,6 @@ from polycore import (
 from polycore.cache.cache import GlobalMarketCache
 from polycore.cache.links import Link
 from polycore_mm import MarketMaker, MarketMakerConfig
-
-hypothesis_settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
-hypothesis_settings.load_profile("unhurried")
 
 Levels = dict[Price, Size]
 YES, NO = AssetId("yes"), AssetId("no")

@@ -1,5 +1,6 @@
 """The fair value: inside the book, blind to our own orders and to dust."""
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -80,6 +81,13 @@ def test_a_crossed_book_has_no_value():
     found = fair_value(depth, NOTHING, levels=3, dust=0)
     assert isinstance(found, NoQuote)
     assert found.reason == "the book is crossed"
+
+
+@pytest.mark.parametrize(("bid", "ask"), [(0, 5100), (5000, PRICE_ONE), (0, PRICE_ONE)])
+def test_a_book_that_leaves_zero_to_one_has_no_value(bid, ask):
+    found = fair_value(Depth(((bid, SIZE_ONE),), ((ask, SIZE_ONE),), 2), NOTHING, levels=3, dust=0)
+    assert isinstance(found, NoQuote)
+    assert found.reason == "the book leaves (0, 1)"
 
 
 def test_orders_on_either_token_are_counted_in_the_first_outcome(make_world):

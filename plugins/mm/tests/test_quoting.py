@@ -162,6 +162,16 @@ def test_a_quote_that_betters_the_best_price_still_does_not_meet_the_other_side(
     assert wanted.bid.price == 4900
 
 
+def test_a_size_of_exactly_the_minimum_and_a_book_of_exactly_the_widest_spread_are_quoted():
+    config = MarketMakerConfig(size=Shares("20"), max_spread=PriceValue("0.1"))
+    value, best = FairValue(log_odds(5000), 4500, 5500), Best(4500, SIZE_ONE, 5500, SIZE_ONE)
+    wanted = planned(value, 0, best, Grid(100, 20 * SIZE_ONE), config)
+    assert isinstance(wanted.bid, Quote)
+    assert isinstance(wanted.ask, Quote)
+    above = planned(value, 0, best, Grid(100, 20 * SIZE_ONE + SIZE_STEP), config)
+    assert isinstance(above.bid, NoQuote)
+
+
 def test_at_the_cap_only_the_reducing_side_is_quoted():
     value, best = FairValue(log_odds(5000), 4900, 5100), Best(4900, 1, 5100, 1)
     wanted = planned(value, 100 * SIZE_ONE, best, Grid(100, 5 * SIZE_ONE), MarketMakerConfig())

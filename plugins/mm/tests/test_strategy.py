@@ -9,13 +9,18 @@ from polycore import (
     PRICE_ONE,
     SIZE_ONE,
     AssetId,
+    Book,
+    BookSnapshot,
     CancelAll,
     ChangeKind,
     EventId,
     LinkChange,
     LinkState,
+    Market,
     MarketChange,
+    MarketId,
     OrderState,
+    Outcome,
     Quote,
     SetQuotes,
     Shares,
@@ -55,6 +60,25 @@ def test_the_timer_asks_again_in_case_an_intent_was_lost(make_world):
     world = make_world()
     world.book(*BOOK)
     assert world.wait(1) == [BOTH]
+
+
+def test_the_timer_asks_again_for_every_market_in_turn(make_world):
+    world = make_world()
+    world.book(*BOOK)
+    touched: set[Book] = set()
+    for number in range(9):
+        yes, no = (Outcome(AssetId(f"{number}-{label}"), label) for label in ("yes", "no"))
+        market = Market(MarketId(str(number)), f"m{number}", "?", yes, no)
+        world.cache.add(market)
+        world.cache.books.subscribed(world.link, market.assets)
+        for asset in market.assets:
+            whole = BookSnapshot(market.id, asset, {4900: shares(100)}, {5100: shares(100)}, 0, 1, 1)
+            world.cache.apply(whole, world.link, touched)
+    for book in touched:
+        world.strategy.on_book(book, world.context)
+    rounds = [{intent.asset for intent in world.wait(1)} for _ in range(3)]
+    assert all(len(asked) < 10 for asked in rounds)
+    assert set.union(*rounds) == {YES, *(f"{number}-yes" for number in range(9))}
 
 
 def test_a_fill_leans_the_other_quotes_and_lets_its_own_side_cool_down(make_world):
@@ -107,6 +131,10 @@ def test_a_rejection_pauses_twice_as_long_each_time_until_an_order_rests(make_wo
     world.rest_as_asked(BOTH)
     world.move(world.send(YES, Side.BUY, 4700, shares(20)), OrderState.REJECTED)
     assert world.strategy.on_timer(0, world.context) == [BOTH]  # what rests may stay
+    for order in world.context.orders.open():
+        world.move(order, OrderState.CANCELLED)
+    assert world.wait(1.9) == [NOTHING]
+    assert world.wait(0.2) == [BOTH], "an order rested: the pause is the first one again"
 
 
 @pytest.mark.parametrize(
@@ -193,6 +221,15 @@ def test_the_timer_moves_a_quote_whose_patience_is_over(make_world):
     assert world.wait(2)[0].bids == (Quote(5100, shares(20)),)
 
 
+def test_the_timer_moves_an_ask_whose_patience_is_over(make_world):
+    world = make_world(quote_life_seconds=30.0)
+    world.rest_as_asked(world.book(*BOOK)[0])
+    lower = {4700: shares(100), 4600: shares(100)}, {4900: shares(100), 5000: shares(100)}
+    assert world.book(*lower)[0].asks == BOTH.asks, "two ticks too far, but young"
+    assert world.wait(29)[0].asks == BOTH.asks
+    assert world.wait(2)[0].asks == (Quote(4900, shares(20)),)
+
+
 def test_a_resolved_market_is_left(make_world):
     world = make_world()
     world.book(*BOOK)
@@ -220,6 +257,9 @@ def test_a_reason_is_logged_once_and_again_only_when_it_changed_for_long_enough(
         assert len(caplog.records) == 1
         world.wait(11)
         assert len(caplog.records) == 2
+        world.wait(11)
+        world.wait(11)
+        assert len(caplog.records) == 2, "nothing new to say"
 
 
 def test_the_position_never_passes_its_cap_however_often_the_bid_is_hit(make_world):

@@ -1,17 +1,20 @@
-"""The Polymarket venue, a plugin like any other. Importing it needs neither the network nor the official client."""
+"""The Polymarket venue, a plugin like any other.
+
+Owns the registration, and what the command line may ask of it. Importing it must need neither the network nor the
+official client.
+"""
 
 from typing import TYPE_CHECKING
 
 from polycore import Venue, hookimpl
 from polycore.venues.polymarket.config import PolymarketSettings
-from polycore.venues.polymarket.proof import AppliedChanges, verify, verify_changes
+from polycore.venues.polymarket.proof import verify, verify_changes
 from polycore.venues.polymarket.venue import PolymarketVenue
 
 if TYPE_CHECKING:
     from polycore import VenueRegistry
 
 __all__ = [
-    "AppliedChanges",
     "PolymarketSettings",
     "PolymarketVenue",
     "make_venue",

@@ -1,6 +1,7 @@
-"""The two integer amounts of an order, by the venue's rounding rules (venue notes 4.7). Pure.
+"""The two integer amounts of an order, by the venue's rounding rules (venue notes 4.7).
 
-Amounts are base units: millionths of a pUSD or of a share. A BUY gives money and takes shares, a SELL the reverse.
+Owns the rounding. Pure: nothing is signed or sent. Amounts are base units: millionths of a pUSD or of a share. A BUY
+gives money and takes shares, a SELL the reverse.
 """
 
 from msgspec import Struct

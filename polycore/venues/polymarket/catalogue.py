@@ -39,7 +39,7 @@ _T = TypeVar("_T")
 _PAGE = 100
 _BOOKS_PER_REQUEST = 100
 _CONDITION_DIGITS = 64
-_log = logging.getLogger("polycore.venues.polymarket")
+log = logging.getLogger("polycore.venues.polymarket")
 
 
 class PolymarketCatalogue:
@@ -143,7 +143,7 @@ class _Found:
             try:
                 market = read_market(_decode(raw, GammaMarket), event)
             except (ProtocolViolation, ValueError) as error:
-                _log.warning("a market of event %s is left out: %s", event.slug or event.id, error)
+                log.warning("a market of event %s is left out: %s", event.slug or event.id, error)
                 continue
             self._add(market)
         self.describe(event)

@@ -40,8 +40,7 @@ class MarketChannel:
     def unsubscribe(self, assets: Sequence[AssetId]) -> Sequence[bytes]:
         return [msgspec.json.encode({"operation": "unsubscribe", "assets_ids": part}) for part in _parts(assets)]
 
-    def decode(self, frame: bytes, received_time: int) -> Events:
-        return decode_market(frame, received_time)
+    decode = staticmethod(decode_market)
 
 
 class UserChannel:

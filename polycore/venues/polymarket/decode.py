@@ -32,6 +32,7 @@ from polycore import (
     Price,
     Size,
     Trade,
+    parse_size,
 )
 from polycore.venues.polymarket import reading
 from polycore.venues.polymarket.reading import SECONDS_END
@@ -56,17 +57,11 @@ def decode_market(frame: bytes, received_time: int) -> tuple[MarketEvent, ...]:
     """Events of one frame of the market channel, in order. Raises nothing."""
     try:
         message = decode_market_frames(frame)
-        if isinstance(message, MarketFrame):
-            event = _exact(message, received_time)
-            if event is not None:
-                return (event,)
-        else:
-            events = [_exact(element, received_time) for element in message]
-            if None not in events:
-                return tuple(event for event in events if event is not None)
+        if type(message) is MarketFrame:
+            return (_exact(message, received_time),)
+        return tuple([_exact(element, received_time) for element in message])
     except _UNREADABLE:
-        pass  # the lenient reading says what is wrong, and of which token
-    return tuple(_lenient(frame, received_time))
+        return tuple(_lenient(frame, received_time))  # says what is wrong, and of which token
 
 
 def fee_schedule(fees: WireFees | GammaFees | None) -> FeeSchedule:
@@ -80,37 +75,40 @@ def fee_schedule(fees: WireFees | GammaFees | None) -> FeeSchedule:
     return FeeSchedule(int(fees.rate * 1_000_000), int(fees.exponent), int(fees.rebate_rate * 1_000_000))
 
 
-def _exact(message: MarketFrame, received_time: int) -> MarketEvent | None:
-    """The event of a complete message, ``None`` for anything that wants the lenient reading."""
+def _exact(message: MarketFrame, received_time: int) -> MarketEvent:
+    """The event of a complete message. Raises ``ValueError`` for anything that wants the lenient reading."""
     kind, moment = message.event_type, message.timestamp
     venue_time = moment * 1_000_000 if moment >= SECONDS_END else moment * 1_000_000_000
-    if message.price_changes is not None and kind == "price_change":
-        changes = [
-            LevelChange(
-                entry.asset_id, entry.side, entry.price.units, SIZES[entry.size],
-                entry.best_bid.units, entry.best_ask.units,
-            )
-            for entry in message.price_changes
-        ]  # fmt: skip
+    if kind == "price_change" and message.price_changes is not None:
+        changes, known = message.price_changes, SIZES
+        for change in changes:
+            # A look-up that fails once for each new text: a dictionary that fills itself costs four times as much.
+            try:
+                change.size = known[change.size]  # type: ignore[assignment]
+            except KeyError:
+                change.size = parse_size(change.size)  # type: ignore[assignment]
         return BookDelta(message.market, changes, venue_time, received_time)
-    if not message.asset_id:
-        return None
-    if message.bids is not None and message.asks is not None and kind in ("book", ""):
-        tick = message.tick_size.units if message.tick_size is not None else 0
+    asset = message.asset_id
+    if asset and message.bids is not None and message.asks is not None and kind in ("book", ""):
         bids, asks = _levels(message.bids), _levels(message.asks)
-        return BookSnapshot(message.market, message.asset_id, bids, asks, tick, venue_time, received_time)
-    if kind == "last_trade_price" and message.price is not None and message.side is not None:
-        price, size = message.price.units, SIZES[message.size]
-        return Trade(message.market, message.asset_id, message.side, price, size, venue_time, received_time)
-    if kind == "best_bid_ask" and message.best_bid is not None and message.best_ask is not None:
-        bid, ask = message.best_bid.units, message.best_ask.units
-        return BestQuote(message.market, message.asset_id, bid, ask, venue_time, received_time)
-    return None
+        return BookSnapshot(message.market, asset, bids, asks, message.tick_size or 0, venue_time, received_time)
+    if asset and kind == "last_trade_price" and message.price is not None and message.side is not None:
+        price, size = message.price, parse_size(message.size)
+        return Trade(message.market, asset, message.side, price, size, venue_time, received_time)
+    if asset and kind == "best_bid_ask" and message.best_bid is not None and message.best_ask is not None:
+        return BestQuote(message.market, asset, message.best_bid, message.best_ask, venue_time, received_time)
+    raise ValueError(f"{kind!r} is not complete, or of a kind that is not read here")
 
 
 def _levels(levels: list[Level]) -> dict[Price, Size]:
-    sizes = {level.price.units: SIZES[level.size] for level in levels}
-    return {price: size for price, size in sizes.items() if size} if 0 in sizes.values() else sizes
+    sizes: dict[Price, Size] = {}
+    known = SIZES
+    for level in levels:
+        try:
+            sizes[level.price] = known[level.size]
+        except KeyError:
+            sizes[level.price] = parse_size(level.size)
+    return sizes if all(sizes.values()) else {price: size for price, size in sizes.items() if size}
 
 
 def _lenient(frame: bytes, received_time: int) -> Iterator[MarketEvent]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from polycore import SIZES, OrderState, Posted, Response, Side, SignedOrder, Size
+from polycore import OrderState, Posted, Response, Side, SignedOrder, Size, parse_size
 from polycore.venues.polymarket.amounts import Amounts
 from polycore.venues.polymarket.errors import RefusalKind, error_text, refusal_kind
 from polycore.venues.polymarket.fills import DUST
@@ -96,6 +96,8 @@ def _accepted(sent: Sent, answer: OrderAnswer, status: str) -> Posted:
         return unknown(sent, f"the matched amount cannot be read: {error}")
     if status == "delayed":
         return Posted(order, OrderState.DELAYED, matched)
+    if status == "matched" and not matched and not place.time_in_force.rests:
+        return unknown(sent, "matched, without the amount")
     whole = matched + DUST >= sent.amounts.shares(place.side)
     if status == "matched" and (whole or not place.time_in_force.rests):
         return Posted(order, OrderState.FILLED if whole else OrderState.CANCELLED, matched)
@@ -106,4 +108,4 @@ def _accepted(sent: Sent, answer: OrderAnswer, status: str) -> Posted:
 
 def _shares(amount: Text) -> Size:
     """Matched amounts are human decimals, not base units; empty when nothing matched."""
-    return SIZES[str(amount)] if amount not in (None, "") else 0
+    return parse_size(str(amount)) if amount not in (None, "") else 0

@@ -7,7 +7,7 @@ Owns the venue's spellings: empty strings, numbers that should be texts, seconds
 import re
 from collections.abc import Iterator, Sequence
 
-from polycore import PRICES, SIZES, AssetId, Malformed, Price, Side, Size, nearest_price
+from polycore import AssetId, Malformed, Price, Side, Size, nearest_price, parse_price, parse_size
 from polycore.venues.polymarket.wire import Text, decode_anything
 
 UNKNOWN_KIND = "unknown event type"
@@ -41,7 +41,7 @@ def nanoseconds(value: Text) -> int:
 
 
 def price(value: Text, field: str = "price") -> Price:
-    return PRICES[required(value, field)]
+    return parse_price(required(value, field))
 
 
 def noisy_price(value: Text, field: str = "price") -> Price:
@@ -51,15 +51,15 @@ def noisy_price(value: Text, field: str = "price") -> Price:
 
 def optional_price(value: Text, otherwise: Price) -> Price:
     """A price, or ``otherwise`` where the venue left it empty."""
-    return PRICES[str(value)] if value is not None and value != "" else otherwise
+    return parse_price(str(value)) if value is not None and value != "" else otherwise
 
 
 def size(value: Text, field: str = "size") -> Size:
-    return SIZES[required(value, field)]
+    return parse_size(required(value, field))
 
 
 def optional_size(value: Text) -> Size:
-    return SIZES[str(value)] if value is not None and value != "" else 0
+    return parse_size(str(value)) if value is not None and value != "" else 0
 
 
 def side(value: Text) -> Side:

@@ -1,9 +1,9 @@
 """The venue's messages as they travel, and nothing about what they mean.
 
-Two families. ``MarketFrame`` and its parts are exact: prices are decoded to members of ``PriceText`` in C, and a frame
-with any text off that grid fails as a whole. ``Loose*`` and the user-channel structs are permissive: every field may be
+Two families. ``MarketFrame`` and its parts are exact: prices are decoded to integers in C, and a frame with any text
+off the venue's finest grid fails as a whole. ``Loose*`` and the user-channel structs are permissive: every field may be
 missing, null, a number or a text, so that each element of a failed frame can be judged alone. Wire structs never leave
-this package.
+this package, except ``Change``, which is a ``LevelChange``.
 """
 
 from decimal import Decimal
@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import astuple
 
-from polycore import AssetId, MarketId, PriceText, Side
+from polycore import AssetId, LevelChange, MarketId, PriceText, Side
 
 Text: TypeAlias = str | int | None
 """A field that the venue sends as text, sometimes as a number, sometimes as null."""
@@ -23,15 +24,21 @@ class Level(Struct, gc=False):
     size: str
 
 
-class Change(Struct, gc=False):
-    """One entry of ``price_changes``, complete: the old forms without best quotes take the slow path."""
+class Change(LevelChange, frozen=False, gc=False, rename={"asset": "asset_id"}):  # type: ignore[misc]
+    """One complete entry of ``price_changes``: the model's own value, made in C. The old forms take the slow path.
 
-    asset_id: AssetId
-    price: PriceText
-    size: str
+    ``size`` is a text until ``decode`` has put the number in its place; from then on it is a ``LevelChange`` like any.
+    """
+
+    asset: AssetId
     side: Side
+    price: PriceText
+    size: str  # type: ignore[assignment]
     best_bid: PriceText
     best_ask: PriceText
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LevelChange) and astuple(self) == astuple(other)
 
 
 class MarketFrame(Struct, gc=False):

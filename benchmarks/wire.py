@@ -1,0 +1,1 @@
+"""Being written by the benchmarks helper (not the speed helper)."""
