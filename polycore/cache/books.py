@@ -337,7 +337,7 @@ def _next_bid(book: Book) -> Price:
     for price in range(removed - tick, removed - _NEAR_TICKS * tick, -tick):
         if price in bids:
             return price
-    return EMPTY_BID
+    return max(bids, default=EMPTY_BID)
 
 
 def _next_ask(book: Book) -> Price:

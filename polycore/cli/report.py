@@ -43,6 +43,17 @@ class PluginNumbers(Struct, frozen=True):
     reasons: Mapping[str, int]
 
 
+class AccountNumbers(Struct, frozen=True):
+    """What should be nothing: orders and fills of the account that this run did not send, orders filled beyond their
+    size, intents of tripped strategies, and orders whose outcome was unknown when they were sent."""
+
+    foreign_orders: int
+    foreign_fills: int
+    overfilled: int
+    dropped_intents: int
+    unknown: int
+
+
 class Quantiles(Struct, frozen=True):
     """Microseconds."""
 
@@ -68,6 +79,7 @@ class Summary(Struct, frozen=True):
     sources: tuple[Source, ...]
     books: Mapping[str, str]
     open_orders: int | None
+    account: AccountNumbers
 
 
 def summarise(
@@ -93,6 +105,19 @@ def summarise(
         sources=status.sources,
         books=states,
         open_orders=app.open_at_end,
+        account=_account(app),
+    )
+
+
+def _account(app: App) -> AccountNumbers:
+    booked = app.dispatcher.account
+    names = [listener.name for listener in app.dispatcher.listeners]
+    return AccountNumbers(
+        foreign_orders=booked.foreign_orders + app.executor.foreign_orders,
+        foreign_fills=booked.foreign_fills,
+        overfilled=booked.overfilled,
+        dropped_intents=app.dispatcher.dropped_intents,
+        unknown=sum(app.executor.tally(name).unknown for name in names),
     )
 
 
@@ -238,6 +263,8 @@ def summary_lines(summary: Summary) -> list[str]:
         lines += [f"    rejected by {reason}: {count}" for reason, count in list(n.reasons.items())[:5]]
     for name, q in summary.latency_us.items():
         lines.append(f"  {name.replace('_', ' ')}: p50 {q.p50:g} µs, p99 {q.p99:g} µs, max {q.max:g} µs")
+    odd = {name: getattr(summary.account, name) for name in AccountNumbers.__struct_fields__}
+    lines += [f"  {name.replace('_', ' ')}: {count}" for name, count in odd.items() if count]
     not_live = {book: state for book, state in summary.books.items() if state != "LIVE"}
     lines += [f"  book {book}: {state}" for book, state in not_live.items()]
     return lines
