@@ -14,6 +14,8 @@ from polycore.errors import UsageError
 from polycore.exchange.exchange import Exchange
 from polycore.exchange.values import Listing
 
+_FASTEST = 10_000.0
+
 
 class Step(Struct, frozen=True):
     """One action of a flow, ``offset`` nanoseconds of the flow's own time after its start. ``act`` takes wall time."""
@@ -50,8 +52,10 @@ class Playback:
     """Several flows served at once. Their markets are listed when it is made; time starts with :meth:`start`."""
 
     def __init__(self, exchange: Exchange, flows: Sequence[Flow], *, speed: float = 1.0) -> None:
-        if speed <= 0:
-            raise UsageError(f"speed must be above 0, got {speed}; 1 plays a recording as it happened")
+        if not 0 < speed <= _FASTEST:
+            raise UsageError(
+                f"speed must be above 0 and at most {_FASTEST:g}, got {speed:g}; 1 plays a recording as it happened"
+            )
         self._exchange = exchange
         self._flows = tuple(flows)
         self._speed = speed

@@ -6,6 +6,7 @@ one address here: the CLOB at ``/``, the channels at ``/ws/…``, Gamma at ``/ga
 
 import asyncio
 import ipaddress
+import math
 import socket
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -136,7 +137,7 @@ class ExchangeServer:
         recordings = [load_recording(name) for name in options.recordings]
         self._licences = {recording.name: recording.licence for recording in recordings}
         recorded = [RecordedFlow(recording) for recording in recordings]
-        wall = [int(flow.length / options.speed) for flow in recorded] if options.speed > 0 else []
+        wall = [int(flow.length / options.speed) for flow in recorded] if 0 < options.speed < math.inf else []
         length = max(wall, default=_SCENARIO_LENGTH)
         flows: Sequence[Flow] = [
             *recorded,

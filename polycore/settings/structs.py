@@ -19,7 +19,10 @@ class RunSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """The table ``[run]``: how a run behaves."""
 
     speed: Annotated[
-        float, Meta(gt=0, description="how many times faster the gaps of a recording are played; local network only")
+        float,
+        Meta(
+            gt=0, le=10_000, description="how many times faster the gaps of a recording are played; local network only"
+        ),
     ] = 6.0
     stale_seconds: Annotated[
         float, Meta(gt=0, description="how old a connection's last proof of life may be before its books are stale")

@@ -168,9 +168,10 @@ def test_several_recordings_are_served_at_once_with_their_own_markets() -> None:
     assert sum(isinstance(notice, ResolvedNotice) for notice in notices) == 2
 
 
-def test_a_speed_of_nothing_is_refused() -> None:
-    with pytest.raises(UsageError, match="speed must be above 0, got 0"):
-        Playback(Exchange(random=Random(0)), [], speed=0)
+@pytest.mark.parametrize("speed", [0, -1, float("inf"), float("nan"), 10_001])
+def test_a_speed_that_plays_nothing_is_refused(speed: float) -> None:
+    with pytest.raises(UsageError, match="speed must be above 0 and at most 10000, got"):
+        Playback(Exchange(random=Random(0)), [], speed=speed)
 
 
 def test_a_number_that_cannot_be_played_names_the_recording_and_the_message(tmp_path: Path) -> None:
