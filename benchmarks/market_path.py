@@ -26,7 +26,7 @@ def measure() -> list[Bar]:
     for _ in range(ROUNDS):
         floor = _timed(_floor, made.frames)
         to = rig.fed(made)
-        rounds.append((floor, _timed(lambda frames, to=to: rig.feed(to, frames), made.frames)))  # type: ignore[misc]
+        rounds.append((floor, _timed(lambda frames, to=to: rig.feed(to, frames), made.frames)))
     ratio = statistics.median(ours / floor for floor, ours in rounds)
     floor, ours = (statistics.median(column) for column in zip(*rounds, strict=True))
     return [

@@ -28,7 +28,10 @@ TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
     _S.EXPIRED: frozenset(),
     _S.REJECTED: frozenset(),
 }
-"""State to the states it may move to. Terminal states absorb: a late report changes ``matched`` at most."""
+"""State to the states it may move to. Terminal states absorb: a late report changes ``matched`` at most.
+
+The one way back is :meth:`Orders.revive`.
+"""
 
 
 class Order:
@@ -141,6 +144,12 @@ class Orders:
                 self._open.pop(order.client_order, None)
         self._await_fills(order)
         return changed
+
+    def revive(self, order: Order) -> None:
+        """Track an order as open again: it was taken as gone, and the venue lists it."""
+        order.state, order.reason, order.cancelling = OrderState.LIVE, "", False
+        self._open[order.client_order] = order
+        self._await_fills(order)
 
     def book(self, order: Order, size: Size) -> None:
         """Record that ``size`` of what matched has been told by a fill, whatever became of it."""

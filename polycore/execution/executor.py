@@ -97,7 +97,8 @@ class Executor:
         )
         self._sender = Sender(
             self._orders, gateway, clock, gate,
-            report=report, answered=self._answered, tally=self.tally, record_wire=record_wire,
+            report=report, answered=self._answered, stale=self._view.is_stale, tally=self.tally,
+            record_wire=record_wire,
         )  # fmt: skip
         self.first_write = self._sender.first_write
 
@@ -178,15 +179,16 @@ class Executor:
 
     def reconcile(self, listing: Sequence[OrderUpdate], started: int) -> None:
         """Adopt a complete listing of the account's open orders whose reading began at monotonic ``started``."""
-        changed, foreign = reconcile(self._orders, listing, started)
-        for update in foreign:
+        found = reconcile(self._orders, listing, started)
+        for update in found.foreign:
             if update.order not in self._foreign:
                 self._foreign.add(update.order)
                 self.foreign_orders += 1
                 log.warning("the account holds order %s, which this run did not send: left alone", update.order)
-        for order in changed:
+        for order in found.changed:
             self._report(order.update(order.state, order.reason))
             self.cancels.answered(order)
+        self._cancel(found.revived)
         self.cancels.listed(update.order for update in listing)
         missing = self._orders.unlisted(update.order for update in listing)
         self._unlisted = [order for order in missing if order.sent_time < started]

@@ -17,6 +17,7 @@ from polycore.errors import LinkError, OutcomeUnknown, ProtocolViolation, UsageE
 from polycore.execution.checks import Gate
 from polycore.execution.tally import Tally
 from polycore.model.events import OrderState, OrderUpdate
+from polycore.model.ids import AssetId
 from polycore.model.intents import Approved
 from polycore.venue import OrderGateway, Posted, SignedOrder
 
@@ -56,7 +57,11 @@ _posting: ContextVar[_Posting | None] = ContextVar("polycore_posting", default=N
 
 
 class Sender:
-    """Sends batches. ``answered(order)`` is called once for each leg that was posted, when its answer is adopted."""
+    """Sends batches. ``answered(order)`` is called once for each leg that was posted, when its answer is adopted.
+
+    ``stale(asset)`` says whether a token's book is no longer proven: asked again when a leg leaves, because waiting and
+    signing take time.
+    """
 
     def __init__(
         self,
@@ -67,6 +72,7 @@ class Sender:
         *,
         report: Callable[[OrderUpdate], None],
         answered: Callable[[Order], None],
+        stale: Callable[[AssetId], bool],
         tally: Callable[[str], Tally],
         record_wire: Callable[[int], None],
     ) -> None:
@@ -76,6 +82,7 @@ class Sender:
         self._gate = gate
         self._report = report
         self._answered = answered
+        self._stale = stale
         self._tally = tally
         self._record_wire = record_wire
 
@@ -104,10 +111,13 @@ class Sender:
             self._reject(waiting, f"not sent: halted: {self._gate.halted}")
         elif not self._gate.user_up:
             self._reject(waiting, "not sent: user stream down")
-        elif batch.whole and len(waiting) < len(batch.legs):
-            self._reject(waiting, "not sent: another leg of the basket was withdrawn")
         else:
-            return waiting
+            doubted = [leg for leg in waiting if self._stale(leg.order.place.asset)]
+            self._reject(doubted, "not sent: its book is not proven fresh any more")
+            wanted = [leg for leg in waiting if leg.order.state is OrderState.INTENT]
+            if not batch.whole or len(wanted) == len(batch.legs):
+                return wanted
+            self._reject(wanted, "not sent: another leg of the basket was withdrawn")
         return []
 
     async def _sign(self, legs: Sequence[Leg], whole: bool) -> list[tuple[Leg, SignedOrder]]:

@@ -52,7 +52,7 @@ def _price_texts() -> dict[str, Price]:
 PRICES: dict[str, Price] = _price_texts()
 """Every text of a price on the finest grid. Complete: what is not here needs :func:`parse_price` to say why."""
 SIZES: dict[str, Size] = {}
-"""Sizes by their texts, as far as they were met: a plain dictionary, because a subclass costs four times as much to
+"""Sizes by their texts, as far as they were met: a plain dictionary, because a subclass costs half as much again to
 read. What is not here is read, and kept here, by :func:`parse_size`."""
 
 if TYPE_CHECKING:

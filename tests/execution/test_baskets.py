@@ -52,3 +52,21 @@ async def test_a_basket_withdrawn_whole_is_told_as_withdrawn(desk):
         await desk.until(lambda: not desk.open)
     assert states(desk) == [OrderState.CANCELLED, OrderState.CANCELLED]
     assert desk.venue.posts == []
+
+
+async def test_an_order_whose_book_is_doubted_while_it_is_signed_does_not_leave(desk):
+    signing, go_on = asyncio.Event(), asyncio.Event()
+
+    async def hold(orders):
+        signing.set()
+        await go_on.wait()
+
+    desk.venue.on_sign = hold
+    async with desk.running():
+        desk.submit(PlaceOrder("1", Side.BUY, 4_800, 10 * SHARE), PlaceOrder("2", Side.BUY, 4_800, 10 * SHARE))
+        await signing.wait()
+        desk.cache.books.suspect(desk.yes, "a change was lost")
+        go_on.set()
+        await desk.until(lambda: len(desk.open) == 1 and desk.venue.posts)
+    assert desk.venue.posts == [["0xmm-2"]]
+    assert "not proven fresh" in desk.rejections[0]

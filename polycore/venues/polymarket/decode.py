@@ -82,7 +82,7 @@ def _exact(message: MarketFrame, received_time: int) -> MarketEvent:
     if kind == "price_change" and message.price_changes is not None:
         changes, known = message.price_changes, SIZES
         for change in changes:
-            # A look-up that fails once for each new text: a dictionary that fills itself costs four times as much.
+            # A look-up that fails once for each new text: a dictionary that fills itself costs half as much again.
             try:
                 change.size = known[change.size]  # type: ignore[assignment]
             except KeyError:

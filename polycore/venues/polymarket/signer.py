@@ -1,18 +1,30 @@
-"""Signatures by the venue's official client, of which only the signing is used: no HTTP of its own.
+"""Signatures by the venue's official client, of which only the encoding is used: no HTTP of its own.
 
 The one file that imports it. Imported when a signer is made, never before: ``polycore`` works without the client.
+
+The client's own way of an order passes its types through a general encoder twice and its key through three libraries:
+0.30 ms where the machine is warm, 0.8 ms for a lone order. Here its hash of an order is signed by coincurve directly, and
+the hash of each exchange's domain is kept: 0.07 and 0.2 ms, and the same bytes (tests/venues/fixtures).
 """
 
 import secrets
+from functools import lru_cache
+from types import SimpleNamespace
 from typing import NamedTuple, cast
 
-import coincurve  # noqa: F401 - without it the client signs a hundred times slower, in pure Python
+import coincurve
 from eth_account import Account
+from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 from polymarket._internal.actions.auth import build_l1_auth_headers
 from polymarket._internal.actions.orders.context import resolve_order_exchange_address
-from polymarket._internal.actions.orders.typed_data import build_order_signature, build_order_typed_data
+from polymarket._internal.actions.orders.typed_data import (
+    _app_domain_separator,
+    _order_contents_hash,
+    build_order_signature,
+    build_order_typed_data,
+)
 from polymarket._internal.actions.orders.types import BYTES32_ZERO, UnsignedOrder
 from polymarket._internal.environment import PRODUCTION_CONFIG
 from polymarket._internal.l1_auth import sign_api_key_auth
@@ -26,8 +38,8 @@ from polycore.venues.polymarket.config import WalletKind
 
 _SALT_BITS = 53
 """A salt travels as a JSON number and must survive a double."""
-_ECDSA = 65
-_WORD = 32
+_EIP712 = b"\x19\x01"
+_RECOVERY_OFFSET = 27
 
 
 class OrderTerms(NamedTuple):
@@ -58,6 +70,7 @@ class OrderSigner:
             self._account: LocalAccount = Account.from_key(key.reveal())
         except (ValueError, TypeError):
             raise UsageError("the private key is not 32 bytes in hex") from None
+        self._key = coincurve.PrivateKey(bytes(self._account.key))
         self.address = str(self._account.address)
         self.wallet = wallet
         if wallet is not WalletKind.EOA and not funder:
@@ -74,14 +87,17 @@ class OrderSigner:
         return build_l1_auth_headers(signature)
 
     def sign(self, terms: OrderTerms) -> Signature:
-        """Sign one order: about 0.45 ms of computing, no I/O."""
+        """Sign one order: about 0.1 ms of computing, no I/O."""
         order = self._unsigned(terms)
-        signed = self._account.sign_typed_data(full_message=build_order_typed_data(order))
-        text = str(build_order_signature(order, HexString("0x" + signed.signature.hex())))
-        digest = bytes(signed.message_hash)
+        plain = keccak(_EIP712 + _domain(order.exchange_address, order.protocol_version) + _order_contents_hash(order))
+        signed = plain
         if self.wallet is WalletKind.DEPOSIT:
-            digest = _plain_digest(text)
-        return Signature(OrderId("0x" + digest.hex()), text, self.funder, self._order_signer)
+            wrapped = encode_typed_data(full_message=build_order_typed_data(order))
+            signed = keccak(_EIP712 + wrapped.header + wrapped.body)
+        signature = self._key.sign_recoverable(signed, hasher=None)
+        raw = signature[:-1] + bytes((signature[-1] + _RECOVERY_OFFSET,))
+        text = str(build_order_signature(order, HexString("0x" + raw.hex())))
+        return Signature(OrderId("0x" + plain.hex()), text, self.funder, self._order_signer)
 
     def _unsigned(self, terms: OrderTerms) -> UnsignedOrder:
         asset = cast(ClobAssetId, terms.asset)
@@ -114,7 +130,9 @@ def throw_away_key() -> Secret:
     return Secret("0x" + secrets.token_hex(32))
 
 
-def _plain_digest(signature: str) -> bytes:
-    """Digest of the plain order, from a deposit wallet's signature: it carries the domain and the order's hash."""
-    raw = bytes.fromhex(signature.removeprefix("0x"))
-    return keccak(b"\x19\x01" + raw[_ECDSA : _ECDSA + 2 * _WORD])
+@lru_cache(maxsize=16)
+def _domain(exchange: str, version: str) -> bytes:
+    """Hash of an exchange contract's domain, by the client's code, which reads no more than these of an order."""
+    order = SimpleNamespace(chain_id=PRODUCTION_CONFIG.chain_id, exchange_address=exchange)
+    separator = _app_domain_separator(cast(UnsignedOrder, order), protocol_version=version)
+    return bytes.fromhex(separator.removeprefix("0x"))
