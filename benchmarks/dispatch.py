@@ -40,7 +40,7 @@ class Raising:
 
 
 class Cost(Struct):
-    """Microseconds for two strategies: guarded calls, bare calls, and all between a decoded event and the hooks' end."""
+    """Microseconds for two strategies: guarded calls, bare calls, all between a decoded event and the hooks' end."""
 
     guarded: float
     bare: float

@@ -18,10 +18,12 @@ from typing import Any
 from msgspec import Struct
 
 from benchmarks import stream, whole
-from benchmarks.quiet import Runs, repeated
+from benchmarks.quiet import Runs, repeated, resident
 from benchmarks.report import Bar, at_most, quantile
 from polycore import AssetId, hookimpl, parse_price, parse_size
 from polycore.app import App
+from polycore.dispatch.latency import Histogram
+from polycore.dispatch.mailbox import Mailbox
 
 P99_MICROSECONDS, CPU_MICROSECONDS, BURST_MILLISECONDS = 1_000.0, 40.0, 25.0
 FRAMES, ASSETS = 100_000, 200
@@ -132,13 +134,13 @@ async def _played(
         whole.warm_up()
         for one in listening:
             del one.entered[:], one.frames[:], one.assets[:]
-        app.dispatcher.frame_to_hook.__init__()  # type: ignore[misc]
-        memory, used = _resident(), _cpu()
+        app.dispatcher.frame_to_hook = Histogram()
+        memory, used = resident(), _cpu()
         sent, lateness = await feeder.play(rate)
-        waiting = max(len(listener.mailbox) for listener in app.dispatcher.listeners)
+        waiting = max(map(len, _mailboxes(app)))
         await _until_heard(app, len(made.frames))
         cpu = (_cpu() - used) / len(made.frames) * 1e6
-        grew = _resident() - memory
+        grew = resident() - memory
         _check(app, wanted)
         inside = app.dispatcher.frame_to_hook.p99
     first = int(json.loads(made.frames[0])["timestamp"]) * _MILLISECOND
@@ -150,9 +152,13 @@ async def _played(
 
 async def _until_heard(app: App, frames: int) -> None:
     async with asyncio.timeout(_DRAIN_SECONDS):
-        while app.frames < frames or any(len(listener.mailbox) for listener in app.dispatcher.listeners):
+        while app.frames < frames or any(map(len, _mailboxes(app))):  # noqa: ASYNC110 - watched from outside
             await asyncio.sleep(0.001)
     await asyncio.sleep(0.01)
+
+
+def _mailboxes(app: App) -> list[Mailbox]:
+    return [listener.mailbox for listener in app.dispatcher.listeners]
 
 
 def _check(app: App, wanted: Any) -> None:
@@ -215,8 +221,3 @@ def _micro(values: list[int], per_mille: int) -> float:
 def _cpu() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
-
-
-def _resident() -> int:
-    with open("/proc/self/statm", encoding="ascii") as statm:
-        return int(statm.read().split()[1]) * resource.getpagesize()

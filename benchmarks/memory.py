@@ -1,15 +1,15 @@
 """What 10,000 books of 100 levels a side take, and what a full collection costs then.
 
 Measured in a process of its own, fed through the real decoder. Memory is what the process grew by, in pages the system
-gave it: what the machine pays, fragments included; what Python's allocator hands out for it (tracemalloc, in a second process, because tracing
-slows and swells the first) is beside it. The pause is the first full collection after what the app does at warm-up and
-10,000 further changes.
+gave it: what the machine pays, fragments included. Every size is of its own, the dearest case: in life books share the
+integers of sizes that were met before. What Python's allocator hands out for it (tracemalloc, in a second process,
+because tracing slows and swells the first) is beside it. The pause is the first full collection after what the app does
+at warm-up and 10,000 further changes.
 """
 
 import gc
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import rig, stream
+from benchmarks.quiet import resident
 from benchmarks.report import Bar, at_most
 from polycore import AssetId, WallClock
 from polycore.app import freeze_garbage
@@ -73,7 +74,7 @@ def _measured(path: Path, *more: str) -> dict[str, int]:
 
 
 def _main(path: str, traced: bool) -> None:
-    with open(path, "rb") as lines:
+    with Path(path).open("rb") as lines:
         tokens = [stream.Token(*token) for token in json.loads(next(lines))]
         cache, channel, link = GlobalMarketCache(WallClock()), MarketChannel(rig.NO_ADDRESS), Link("m", "market", 1, 0)
         markets = rig.markets(tokens)
@@ -81,7 +82,7 @@ def _main(path: str, traced: bool) -> None:
         gc.collect()
         if traced:
             tracemalloc.start()
-        before, allocated = _resident(), tracemalloc.get_traced_memory()[0]
+        before, allocated = resident(), tracemalloc.get_traced_memory()[0]
         for market in markets:
             cache.add(market)
         cache.books.subscribed(link, [AssetId(token.asset) for token in tokens])
@@ -90,7 +91,7 @@ def _main(path: str, traced: bool) -> None:
             _apply(cache, channel, link, next(lines), touched)
         touched = set()
         gc.collect()
-        found = {"resident": _resident() - before, "traced": tracemalloc.get_traced_memory()[0] - allocated}
+        found = {"resident": resident() - before, "traced": tracemalloc.get_traced_memory()[0] - allocated}
         _check(cache)
         if not traced:
             found["unfrozen"] = _collection()
@@ -105,7 +106,7 @@ def _main(path: str, traced: bool) -> None:
 
 def _apply(cache: GlobalMarketCache, channel: MarketChannel, link: Link, line: bytes, touched: set[Book]) -> None:
     for event in channel.decode(line, 1):
-        cache.apply(event, link, touched)  # type: ignore[arg-type]
+        cache.apply(event, link, touched)
 
 
 def _check(cache: GlobalMarketCache) -> None:
@@ -120,11 +121,6 @@ def _collection() -> int:
     began = time.perf_counter_ns()
     gc.collect()
     return time.perf_counter_ns() - began
-
-
-def _resident() -> int:
-    with open("/proc/self/statm", encoding="ascii") as statm:
-        return int(statm.read().split()[1]) * resource.getpagesize()
 
 
 if __name__ == "__main__":

@@ -57,6 +57,11 @@ def repeated(run: Callable[[], T], wanted: int = 3, most: int = 6) -> Runs[T]:
     return Runs([done for done, _ in counted], [used for _, used in counted], len(noisy) * bool(quiet), bool(quiet))
 
 
+def resident() -> int:
+    """Bytes of this process that the machine holds in memory."""
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def _wait_for_quiet() -> None:
     end = time.monotonic() + _LONGEST_WAIT_SECONDS
     while time.monotonic() < end:

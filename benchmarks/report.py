@@ -49,11 +49,17 @@ def not_measured(name: str, must: str, unit: str, why: str) -> Bar:
     return Bar(name, unit, must, note=why)
 
 
-def machine() -> dict[str, str | int]:
-    """What the figures depend on."""
-    named: dict[str, str | int] = {
+def wrong(name: str, error: AssertionError) -> Bar:
+    """A benchmark whose result is not what it must be: there is no time to speak of."""
+    return Bar(name, "", "", holds=False, note=f"the result is wrong: {error or 'an assertion failed'}")
+
+
+def machine() -> dict[str, str | int | float]:
+    """What the figures depend on, and how busy the machine was before."""
+    named: dict[str, str | int | float] = {
         "cpu": _cpu(),
         "cores": os.cpu_count() or 0,
+        "load": round(os.getloadavg()[0], 2),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": f"{platform.python_implementation()} {platform.python_version()} ({platform.python_compiler()})",
     }
@@ -78,7 +84,7 @@ def show(bar: Bar) -> None:
     sys.stdout.flush()
 
 
-def write(bars: list[Bar], named: dict[str, str | int]) -> None:
+def write(bars: list[Bar], named: dict[str, str | int | float]) -> None:
     """Write the result file."""
     text = json.dumps({"machine": named, "bars": to_builtins(bars)}, indent=2, ensure_ascii=False)
     RESULTS.write_text(text + "\n", encoding="utf-8")

@@ -35,10 +35,10 @@ from polycore.cache.cache import GlobalMarketCache
 from polycore.cache.links import Link
 from polycore.dispatch.guard import closed_check
 from polycore.errors import HookError
+from polycore.exchange.process import LocalExchange
 from polycore.execution.checks import Gate, built_in_checks, register_checks
 from polycore.execution.executor import Executor
 from polycore.execution.limiter import Budget, Limiter
-from polycore.exchange.process import LocalExchange
 from polycore.hooks import specs
 from polycore.hooks.markers import PROJECT
 from polycore.venues.polymarket import PolymarketSettings, make_venue
@@ -141,9 +141,12 @@ class Desk:
         self.executor.submit("maker", (quotes,), turn.began)
         turn.submitted = time.monotonic_ns()
         async with asyncio.timeout(_TURN_SECONDS):
-            while not turn.answered or any(order.cancelling for order in self.cache.orders.open()):
+            while not turn.answered or self._cancelling():  # noqa: ASYNC110 - watched from outside
                 await asyncio.sleep(0.001)
         return turn
+
+    def _cancelling(self) -> bool:
+        return any(order.cancelling for order in self.cache.orders.open())
 
 
 def measure() -> list[Bar]:

@@ -129,6 +129,9 @@ async def _trade(app: App, options: Options, console: Console, live_view: bool) 
                 await app.stop(reason)
     finally:
         restore()
+    if app.open_at_end is None:
+        # Orders may rest at the venue: whoever started this run must look.
+        reason = StopReason.FAILED
     summary = summarise(app, watch.status, time.monotonic() - began, reason, states)
     for line in summary_lines(summary):
         click.echo(line)
