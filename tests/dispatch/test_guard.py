@@ -228,7 +228,7 @@ async def test_a_strategy_that_would_end_the_process_as_it_starts_is_tripped_ins
 
 
 def test_a_check_or_an_observer_that_would_end_the_process_is_only_told_of():
-    told = []
+    told: list[object] = []
 
     def leave(**arguments):
         raise SystemExit

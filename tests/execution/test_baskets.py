@@ -2,7 +2,7 @@
 
 import asyncio
 
-from polycore import CancelAll, CancelOrder, ClientOrderId, OrderState, PlaceOrder, Side
+from polycore import AssetId, CancelAll, CancelOrder, ClientOrderId, OrderState, PlaceOrder, Side
 from polycore.execution.limiter import Budget
 
 SHARE = 1_000_000
@@ -38,7 +38,7 @@ async def test_a_basket_that_loses_a_leg_while_it_is_signed_does_not_leave(desk)
 async def test_a_basket_that_loses_a_leg_while_it_waits_for_the_budget_does_not_leave(make_desk):
     desk = make_desk(orders=Budget(per_second=20, burst=2))
     async with desk.running():
-        desk.submit(PlaceOrder("1", Side.BUY, 4_700, 10 * SHARE))
+        desk.submit(PlaceOrder(AssetId("1"), Side.BUY, 4_700, 10 * SHARE))
         desk.submit(leg("1"), leg("2"))
         desk.submit(CancelOrder(ClientOrderId("mm-3")))
         await desk.until(lambda: len(desk.venue.posts) == 1 and len(desk.open) == 1)
@@ -63,7 +63,9 @@ async def test_an_order_whose_book_is_doubted_while_it_is_signed_does_not_leave(
 
     desk.venue.on_sign = hold
     async with desk.running():
-        desk.submit(PlaceOrder("1", Side.BUY, 4_800, 10 * SHARE), PlaceOrder("2", Side.BUY, 4_800, 10 * SHARE))
+        desk.submit(
+            PlaceOrder(AssetId("1"), Side.BUY, 4_800, 10 * SHARE), PlaceOrder(AssetId("2"), Side.BUY, 4_800, 10 * SHARE)
+        )
         await signing.wait()
         desk.cache.books.suspect(desk.yes, "a change was lost")
         go_on.set()

@@ -6,6 +6,7 @@ import pytest
 
 from polycore import (
     Approved,
+    AssetId,
     LinkError,
     OrderState,
     OutcomeUnknown,
@@ -20,7 +21,7 @@ SHARE = 1_000_000
 
 
 def bid(price=4_800, size=10 * SHARE):
-    return PlaceOrder("1", Side.BUY, price, size)
+    return PlaceOrder(AssetId("1"), Side.BUY, price, size)
 
 
 def closed(desk):

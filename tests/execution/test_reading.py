@@ -7,6 +7,7 @@ import pytest
 
 from polycore import (
     Approved,
+    AssetId,
     LinkError,
     OrderState,
     OrderUpdate,
@@ -23,7 +24,7 @@ SHARE = 1_000_000
 
 
 def bid():
-    return PlaceOrder("1", Side.BUY, 4_800, 10 * SHARE)
+    return PlaceOrder(AssetId("1"), Side.BUY, 4_800, 10 * SHARE)
 
 
 @contextlib.asynccontextmanager
@@ -46,7 +47,7 @@ async def reading(desk):
     "error", [LinkError("down"), OutcomeUnknown("lost"), VenueRefusal(425, "restarting"), ProtocolViolation("nonsense")]
 )
 async def test_a_bad_answer_keeps_the_gate_shut_and_is_asked_for_again(desk, error):
-    shut = []
+    shut: list[bool] = []
     read = desk.venue.open_orders
 
     async def once():
