@@ -38,7 +38,13 @@ def exchange() -> None:
 
 @exchange.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Loopback address to listen on.")
-@click.option("--port", default=DEFAULT_PORT, show_default=True, help="Port to listen on; 0 takes a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="Port to listen on; 0 takes a free one.",
+)
 @click.option("--recording", "recordings", multiple=True, metavar="NAME|PATH", help="Play a recording. Repeatable.")
 @click.option(
     "--scenario", "scenarios", multiple=True, type=click.Choice(SCENARIOS), help="Play a seeded scenario. Repeatable."

@@ -38,7 +38,7 @@ class MarketLine(Struct, frozen=True):
 
 @click.command()
 @click.argument("selectors", nargs=-1, metavar="[SELECTOR]...")
-@click.option("--exchange", "url", metavar="URL", help="Ask a running local exchange, such as http://127.0.0.1:8399.")
+@click.option("--exchange", "url", metavar="URL", help="Ask a running local exchange, such as http://127.0.0.1:8930.")
 @settings_option
 @json_option
 def markets(selectors: tuple[str, ...], url: str | None, settings_path: Path | None, as_json: bool) -> None:

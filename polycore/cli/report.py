@@ -13,6 +13,7 @@ from rich.table import Table
 from polycore.app import App
 from polycore.dispatch.latency import Histogram
 from polycore.exchange.process import ExchangeStatus, Source
+from polycore.model.ids import AssetId
 from polycore.model.intents import StopReason
 from polycore.model.market import Market, Side
 from polycore.model.money import PRICE_ONE, Price, format_money, format_price, format_size
@@ -31,7 +32,12 @@ class ProofNumbers(Struct, frozen=True):
 
 
 class PluginNumbers(Struct, frozen=True):
-    """One strategy. ``pnl`` in pUSD as text: cash plus positions at their best bid, or at their payout."""
+    """One strategy, since the start of the run; amounts are pUSD as text.
+
+    ``pnl`` is ``cash`` plus ``positions`` at their best bid; positions of a resolved market are cash at its payout.
+    A set that pays 1 for certain counts as little as its bids add up to until then. ``fees`` are in ``cash`` already.
+    ``positions`` are shares by market and outcome.
+    """
 
     on_book: int
     on_fill: int
@@ -40,6 +46,9 @@ class PluginNumbers(Struct, frozen=True):
     rejected: int
     fills: int
     pnl: str
+    cash: str
+    fees: str
+    positions: Mapping[str, str]
     reasons: Mapping[str, int]
 
 
@@ -131,6 +140,7 @@ def plugin_numbers(app: App, name: str) -> PluginNumbers:
     tally = app.executor.tally(name)
     reasons = {f"check {word}": count for word, count in tally.rejected.items()}
     reasons |= {f"venue {word}": count for word, count in tally.refused.items()}
+    inventory = app.cache.inventory(name)
     return PluginNumbers(
         on_book=listener.on_book,
         on_fill=listener.on_fill,
@@ -138,9 +148,17 @@ def plugin_numbers(app: App, name: str) -> PluginNumbers:
         orders=tally.orders,
         rejected=sum(reasons.values()),
         fills=app.dispatcher.account.fills.get(name, 0),
-        pnl=format_money(app.cache.inventory(name).value(app.cache.mark)),
+        pnl=format_money(inventory.value(app.cache.mark)),
+        cash=format_money(inventory.cash),
+        fees=format_money(inventory.fees),
+        positions={_token(app, asset): format_size(inventory.position(asset)) for asset in inventory.assets},
         reasons=dict(sorted(reasons.items(), key=lambda pair: -pair[1])),
     )
+
+
+def _token(app: App, asset: AssetId) -> str:
+    market = app.cache.markets.of_asset(asset)
+    return asset if market is None else f"{market.slug} {market.label(asset)}"
 
 
 def quantiles(histogram: Histogram) -> Quantiles:
@@ -253,13 +271,18 @@ def summary_lines(summary: Summary) -> list[str]:
     p = summary.proof
     lines.append(
         f"  proof: {p.agreed} of {p.checked} best quotes agree, {p.mirror_agreed} of {p.mirror_checked} mirrors, "
-        f"{p.hash_agreed} of {p.hash_checked} hashes on a sample; {p.suspect} doubts."
+        f"{p.hash_agreed} of {p.hash_checked} hashes on a sample (a hash alone proves nothing); {p.suspect} doubts."
+    )
+    rests = "nothing rests at the venue, by its own listing"
+    lines.append(
+        f"  {rests if summary.open_orders == 0 else 'COULD NOT VERIFY that nothing rests at the venue: look there'}."
     )
     for name, n in summary.plugins.items():
         lines.append(
             f"  {name}: {n.on_book} books, {n.intents} intents, {n.orders} orders, {n.fills} fills, "
-            f"{n.rejected} rejected, pnl {n.pnl} pUSD"
+            f"{n.rejected} rejected, pnl {n.pnl} pUSD (cash {n.cash}, fees {n.fees}, positions at their best bid)"
         )
+        lines += [f"    holds {size} of {token}" for token, size in n.positions.items()]
         lines += [f"    rejected by {reason}: {count}" for reason, count in list(n.reasons.items())[:5]]
     for name, q in summary.latency_us.items():
         lines.append(f"  {name.replace('_', ' ')}: p50 {q.p50:g} µs, p99 {q.p99:g} µs, max {q.max:g} µs")

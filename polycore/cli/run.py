@@ -8,7 +8,7 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from logging.handlers import QueueHandler, QueueListener
 from pathlib import Path
 from queue import SimpleQueue
@@ -57,7 +57,7 @@ class Options(Struct, frozen=True):
     "--recording", metavar="A,B", help=f"Recordings and scenarios to play, by name or path. Default: {DEFAULT_SOURCES}."
 )
 @click.option("--speed", type=float, help="How much faster the gaps between recorded events pass. Default: 6.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the scenarios.")
+@click.option("--seed", type=int, help="Seed of the scenarios. Default: 1.")
 @click.option("--exchange", metavar="URL", help="Trade on a local exchange that is already running.")
 @click.option("--for", "duration", type=DURATION, help="Stop after this long: 20s, 15m, 2h.")
 @click.option(
@@ -71,7 +71,7 @@ def run(
     network: str | None,
     recording: str | None,
     speed: float | None,
-    seed: int,
+    seed: int | None,
     exchange: str | None,
     duration: int | None,
     summary: Path | None,
@@ -82,6 +82,9 @@ def run(
     Without --exchange a local exchange is started as a child process and plays the recordings; the run ends with them.
     Ctrl-C stops quoting, cancels what rests, verifies it and reports, within 10 seconds.
     """
+    played = {"--recording": recording, "--speed": speed, "--seed": seed}
+    if exchange is not None and (vain := [name for name, value in played.items() if value is not None]):
+        raise UsageError(f"{', '.join(vain)} with --exchange: what a running exchange plays was said when it started")
     given = {
         "venues.polymarket.network": ("--network", network),
         "venues.polymarket.recording": ("--recording", recording),
@@ -90,7 +93,9 @@ def run(
     chosen = plugin_options(plugins) | {path: pair for path, pair in given.items() if pair[1] is not None}
     faults: list[str] = []
     settings = load_settings(settings_path, options=chosen, faults=faults)
-    options = Options(exchange, None if duration is None else duration / 1e9, summary, seed, plain)
+    options = Options(
+        exchange, None if duration is None else duration / 1e9, summary, 1 if seed is None else seed, plain
+    )
     with asyncio.Runner(loop_factory=_fast_loop()) as runner:
         reason = runner.run(_run(settings, without or (), faults, options))
     return _EXIT[reason]
@@ -102,15 +107,14 @@ async def _run(settings: Settings, without: Sequence[str], faults: list[str], op
     plugins = prepare(settings, without, faults)
     console = Console()
     live_view = console.is_terminal and not options.plain
-    logs = _configure_logging(console if live_view else None)
     exchange = LocalExchange(options.exchange, _exchange_arguments(settings, options))
-    try:
-        await exchange.start()
-        app = App(settings, plugins, exchange)
-        return await _trade(app, options, console, live_view)
-    finally:
-        await exchange.stop()
-        logs.stop()
+    with _logging_to(console if live_view else None):
+        try:
+            await exchange.start()
+            app = App(settings, plugins, exchange)
+            return await _trade(app, options, console, live_view)
+        finally:
+            await exchange.stop()
 
 
 async def _trade(app: App, options: Options, console: Console, live_view: bool) -> StopReason:
@@ -212,23 +216,29 @@ def _on_signals(end: Callable[[], None]) -> Callable[[], None]:
     return restore
 
 
-def _configure_logging(console: Console | None) -> QueueListener:
+@contextlib.contextmanager
+def _logging_to(console: Console | None) -> Iterator[None]:
+    """Log to standard error, or above the live screen, from a thread: a slow terminal must not hold up the loop."""
     handler: logging.Handler
     if console is None:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     else:
-        handler = RichHandler(console=console, show_path=False, rich_tracebacks=False, markup=False)
-        handler.setFormatter(logging.Formatter("%(message)s"))
-    # Written by a thread of its own: a slow terminal must not hold up the loop.
+        handler = RichHandler(console=console, show_path=False, markup=False, log_time_format="%H:%M:%S")
+        handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
     queue: SimpleQueue[logging.LogRecord] = SimpleQueue()
-    listener = QueueListener(queue, handler)
-    listener.start()
+    writer = QueueListener(queue, handler)
     root = logging.getLogger("polycore")
-    root.setLevel(logging.INFO)
-    root.handlers[:] = [QueueHandler(queue)]
-    root.propagate = False
-    return listener
+    before = root.level, root.handlers[:], root.propagate
+    root.setLevel(min(root.level or logging.INFO, logging.INFO))
+    root.handlers[:], root.propagate = [QueueHandler(queue)], False
+    writer.start()
+    try:
+        yield
+    finally:
+        writer.stop()
+        root.setLevel(before[0])
+        root.handlers[:], root.propagate = before[1], before[2]
 
 
 def _names(text: str) -> list[str]:

@@ -50,6 +50,8 @@ def load_state(path: Path) -> SavedState:
         state = msgspec.json.decode(path.read_bytes(), type=SavedState)
         bytes.fromhex(state.seed)
     except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise UsageError(f"state file {path}: there is no folder {path.parent}") from None
         return new_state()
     except (OSError, msgspec.DecodeError, ValueError) as error:
         raise UsageError(f"state file {path} cannot be read ({error}): delete it to start anew") from None

@@ -19,6 +19,7 @@ from polycore.venue import OrderGateway
 log = logging.getLogger("polycore.execution")
 
 _AGAIN_SECONDS = 0.1
+_LONGEST_SECONDS = 1.0
 _DOUBT_SECONDS = 5.0
 
 
@@ -58,10 +59,14 @@ class OpenOrdersReader:
 
     async def run(self) -> None:
         """Read whenever it is wanted, until cancelled."""
+        failures = 0
         while True:
             self._wanted.clear()
-            if not await self._read():
-                await asyncio.sleep(_AGAIN_SECONDS)
+            if await self._read(failures):
+                failures = 0
+            else:
+                await asyncio.sleep(min(_AGAIN_SECONDS * 2**failures, _LONGEST_SECONDS))
+                failures += 1
                 self._wanted.set()
             try:
                 async with asyncio.timeout(_DOUBT_SECONDS if self._executor.in_doubt else None):
@@ -69,13 +74,14 @@ class OpenOrdersReader:
             except TimeoutError:
                 log.debug("reading the open orders again: where one stands is not known")
 
-    async def _read(self) -> bool:
+    async def _read(self, failures: int) -> bool:
         link = self._user_link()
         began = self._clock.monotonic()
         try:
             listing = await self._gateway.open_orders()
         except (LinkError, OutcomeUnknown, VenueRefusal, ProtocolViolation) as error:
-            log.warning("open orders could not be read, trying again: %s", error)
+            level = logging.DEBUG if failures else logging.WARNING
+            log.log(level, "open orders could not be read, trying until they are: %s", error)
             return False
         self._executor.reconcile(listing, began)
         if link is not None and link is self._user_link() and link.state is LinkState.UP and not self._wanted.is_set():

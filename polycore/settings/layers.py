@@ -156,7 +156,7 @@ def _refuse_keys(value: object, path: KeyPath, file: Path) -> None:
     elif isinstance(value, list):
         for inner in value:
             _refuse_keys(inner, path, file)
-    elif looks_like_secret(value) and not any("market" in key or "condition" in key for key in path):
+    elif looks_like_secret(value) and not ("market" in path[-1] or "condition" in path[-1]):
         raise SettingsError(
             f"{file}: {'.'.join(path)} looks like a private key or an API secret, which a settings file must not hold; "
             'put it in a file of mode 0600 and write { file = "PATH" }'

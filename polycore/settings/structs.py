@@ -50,6 +50,11 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         PriceValue, Meta(description="how far through the best price of the other side an order may reach")
     ] = PriceValue("0.1")
 
+    def __post_init__(self) -> None:
+        for name in ("max_order", "max_position"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be above 0: with nothing allowed no order ever leaves")
+
 
 class VenueSettings(Struct, frozen=True):
     """The one venue of a run: the table ``[venues.NAME]``.

@@ -41,6 +41,8 @@ _BOOKS_PER_REQUEST = 100
 _CONDITION_DIGITS = 64
 log = logging.getLogger("polycore.venues.polymarket")
 
+_NOTHING_OFFERED = "the venue offers no market; a local exchange has those of its --recording and --scenario options"
+
 
 class PolymarketCatalogue:
     """Fulfils ``Catalogue``. ``learn`` is told every market found, before ``find`` returns."""
@@ -58,7 +60,12 @@ class PolymarketCatalogue:
             before = found.seen
             await self._select(selector, found)
             if found.seen == before:
-                raise UsageError(f"{selector!r} matches no market of the venue")
+                raise UsageError(
+                    _NOTHING_OFFERED
+                    if selector == "*"
+                    else f"{selector!r} matches no market of the venue: "
+                    "`polycore markets --exchange URL` lists what is offered"
+                )
         for slug in found.incomplete_events():
             event = await self._one(f"/events/slug/{quote(slug, safe='')}", GammaEvent)
             if event is not None:

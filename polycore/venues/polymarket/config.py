@@ -1,5 +1,6 @@
 """Settings of the venue: which network, whose wallet. Closed and frozen; a secret does not show itself."""
 
+import re
 from enum import Enum
 from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -9,6 +10,7 @@ from msgspec import Meta, Struct
 from polycore import Secret, UsageError
 
 Network: TypeAlias = Literal["local", "paper", "mainnet"]
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 Wallet: TypeAlias = Literal["eoa", "proxy", "safe", "deposit"]
 
 
@@ -59,6 +61,10 @@ class PolymarketSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     private_key: Annotated[
         Secret | None, Meta(description="key that signs; on `local` a throw-away key is made when it is not set")
     ] = None
+
+    def __post_init__(self) -> None:
+        if self.funder and not _ADDRESS.fullmatch(self.funder):
+            raise ValueError("funder must be an address: 0x and 40 hex digits")
 
     @property
     def wallet_kind(self) -> WalletKind:
