@@ -15,7 +15,7 @@ from polycore.cache.orders import DUST, Order
 from polycore.model.events import Fill, OrderState, OrderUpdate, Role, Settlement
 from polycore.model.ids import MarketId, OrderId, TradeId
 from polycore.model.market import Market, MarketStatus
-from polycore.model.money import PRICE_ONE, Size, format_size
+from polycore.model.money import PRICE_ONE, Size, format_price, format_size
 
 log = logging.getLogger("polycore.dispatch")
 
@@ -93,6 +93,8 @@ class Account:
             log.warning("fill %s of order %s is not of this run", fill.trade, fill.order)
             return [fill]
         self.fills[order.strategy] += 1
+        size, price = format_size(fill.size), format_price(fill.price)
+        log.info("[FILL] %s %s @ %s (order: %s..., %s)", fill.side.value, size, price, fill.order[:10], order.strategy)
         orders = self._cache.orders
         events: list[OrderUpdate | Fill] = []
         # A fill may beat the answer to the POST: it proves that the order was accepted.

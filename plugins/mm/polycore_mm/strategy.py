@@ -26,6 +26,8 @@ from polycore import (
     Settlement,
     Side,
     StopReason,
+    format_price,
+    format_size,
     hookimpl,
 )
 from polycore_mm.config import MarketMakerConfig
@@ -69,6 +71,9 @@ class MarketMaker:
         if fill.settlement is Settlement.MATCHED:
             side = quoting.bid if is_bid(fill.side, fill.asset, market) else quoting.ask
             side.hold(context.clock.monotonic(), self._config.fill_cooldown_seconds)
+            size, price = format_size(fill.size), format_price(fill.price)
+            inventory = format_size(context.inventory.net(market))
+            context.log.info("[MM Fill] %s %s @ %s - New inventory: %s", fill.side.value, size, price, inventory)
         return self._requote(market, context)
 
     @hookimpl
