@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, MutableSet
 from polycore.cache.book import EMPTY_ASK, EMPTY_BID, Book, BookState, Version
 from polycore.cache.links import Link
 from polycore.errors import UsageError
-from polycore.model.events import BestQuote, BookDelta, BookSnapshot, LevelChange
+from polycore.model.events import BookDelta, BookSnapshot, LevelChange
 from polycore.model.ids import AssetId, MarketId
 from polycore.model.market import Market, Side
 from polycore.model.money import PRICE_ONE, Price
@@ -259,14 +259,6 @@ class Books:
         self._prove(first, first_echo)
         self._prove(second, second_echo)
         self._mirror(first, second)
-
-    def best_quote(self, event: BestQuote, link: Link) -> None:
-        """The venue's word on the best quotes: a hint only, since its delivery is not in step with changes."""
-        book = self._books.get(event.asset)
-        if book is None or book.link is not link or book.state is not BookState.LIVE:
-            return
-        if event.venue_time > book.venue_time:
-            book.received_time = max(book.received_time, event.received_time)
 
     def tick_change(self, asset: AssetId, tick: Price) -> None:
         """A new grid is a new epoch: the levels are dropped until the next snapshot."""
