@@ -212,10 +212,6 @@ class PolymarketWSManager:
         line = self._homes.get(market.id) if market else None
         return line is not None and line.connection is not None and line.connection.probe()
 
-    def probe_user(self) -> bool:
-        """As :meth:`probe`, for the user channel."""
-        return self._user is not None and self._user.connection is not None and self._user.connection.probe()
-
     async def _review_forever(self) -> None:
         due = 0
         while True:

@@ -242,7 +242,6 @@ async def test_the_user_channel_is_one_more_connection_and_reports_its_own_healt
         lambda: [c.state for c in rig.links if c.channel == "user"] == [LinkState.UP, LinkState.DOWN, LinkState.UP]
     )
     assert rig.manager.user_link.epoch == 2
-    assert rig.manager.probe_user()
     assert rig.live(*venue.markets)
 
 
