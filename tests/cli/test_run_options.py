@@ -44,6 +44,7 @@ def test_a_mistake_is_one_message_and_status_2(words, message, capsys, tmp_path,
         (f'[venues.polymarket]\nfunder = "0x{"ab" * 32}"', "venues.polymarket.funder looks like a private key"),
         ('[venues.polymarket]\nfunder = "nobody"', "funder must be an address: 0x and 40 hex digits"),
         ('[limits]\nmax_order = "0"', "max_order must be above 0"),
+        ('[strategies.mm]\nsize = "900"', "size 900 must be above 0 and not above max_position 100"),
     ],
 )
 def test_a_bad_setting_is_named_and_a_key_is_not_repeated(text, message, capsys, tmp_path) -> None:
@@ -53,3 +54,20 @@ def test_a_bad_setting_is_named_and_a_key_is_not_repeated(text, message, capsys,
     told = capsys.readouterr()
     assert message in told.err
     assert "ab" * 32 not in told.out + told.err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('minimum_edge = "0.5"\nmaximum_edge = "0.1"', "minimum_edge 0.5 must be above 0 and below maximum_edge 0.1"),
+        (
+            'basket_budget = "900"\ntotal_budget = "100"',
+            "basket_budget 900 must be above 0 and not above total_budget 100",
+        ),
+    ],
+)
+def test_amounts_in_a_message_are_those_of_the_file(text, message, capsys, tmp_path) -> None:
+    file = tmp_path / "s.toml"
+    file.write_text(f"[strategies.arb]\n{text}")
+    assert main(["settings", "check", "--plugins", "arb", "--settings", str(file)]) == 2
+    assert message in capsys.readouterr().err

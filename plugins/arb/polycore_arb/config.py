@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from polycore import Dollars, PriceValue, Shares
+from polycore import Dollars, PriceValue, Shares, format_money, format_price
 
 
 class ArbitrageConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -79,12 +79,10 @@ class ArbitrageConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"{name} is {value}: it must be a finite number")
         if not 0 < self.minimum_edge < self.maximum_edge:
-            raise ValueError(
-                f"minimum_edge {self.minimum_edge} must be above 0 and below maximum_edge {self.maximum_edge}"
-            )
+            found, most = format_price(self.minimum_edge), format_price(self.maximum_edge)
+            raise ValueError(f"minimum_edge {found} must be above 0 and below maximum_edge {most}")
         if not 0 < self.basket_budget <= self.total_budget:
-            raise ValueError(
-                f"basket_budget {self.basket_budget} must be above 0 and not above total_budget {self.total_budget}"
-            )
+            found, most = format_money(self.basket_budget), format_money(self.total_budget)
+            raise ValueError(f"basket_budget {found} must be above 0 and not above total_budget {most}")
         if not self.max_sets:
             raise ValueError("max_sets is 0: nothing could be bought")
