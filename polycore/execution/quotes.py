@@ -67,7 +67,7 @@ def difference(
         if size:
             missing.append((side, price, size))
         sellable -= sum(o.remaining for o in kept if o.side is Side.SELL)
-    return Actions(tuple(cancels), tuple(_places(missing, quotes.asset, other, sellable, market.minimum_size)))
+    return _spared(cancels, _places(missing, quotes.asset, other, sellable, market.minimum_size))
 
 
 def _uncrossed(quotes: SetQuotes) -> tuple[list[Quote], list[Quote]]:
@@ -123,6 +123,19 @@ def _places(
             yield _post_only(asset, Side.SELL, price, sale)
         if size > sale:
             yield _post_only(other, Side.BUY, PRICE_ONE - price, size - sale)
+
+
+def _spared(cancels: list[Order], places: Iterable[PlaceOrder]) -> Actions:
+    """The actions, less each pair that cancels an order and places the same again, further back in the queue."""
+    placed: list[PlaceOrder] = []
+    for place in places:
+        wanted = (place.side, place.asset, place.price, place.size)
+        same = [o for o in cancels if (o.side, o.place.asset, o.price, o.remaining) == wanted]
+        if same:
+            cancels.remove(same[0])
+        else:
+            placed.append(place)
+    return Actions(tuple(cancels), tuple(placed))
 
 
 def _sale(size: Size, sellable: Size, minimum: Size) -> Size:

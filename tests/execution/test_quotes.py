@@ -245,6 +245,17 @@ def test_nothing_identical_is_cancelled_and_placed_again(scene, tolerance):
     assert all(order.size >= MARKET.minimum_size for order in actions.places)
 
 
+def test_a_level_made_anew_spares_the_order_that_it_would_place_again():
+    """Found by the property above: 10.01 wanted, 5 and 5 rest, 6 can be sold: the sale replaces one of the two."""
+    live = Live()
+    for _ in range(2):
+        live.place(PlaceOrder(NO, Side.BUY, 4500, 5_000_000))
+    wanted = SetQuotes(YES, asks=(Quote(5500, 10_010_000),))
+    actions = difference(wanted, MARKET, live.list, 6_000_000)
+    assert [order.remaining for order in actions.cancels] == [5_000_000]
+    assert [(o.side, o.asset, o.size) for o in actions.places] == [(Side.SELL, YES, 5_010_000)]
+
+
 @settings(max_examples=200, deadline=None)
 @given(_scenes)
 def test_sales_never_exceed_the_inventory(scene):
